@@ -40,7 +40,28 @@ class Face(Reply, frozen=True, kw_only=True):
     landmarks: tuple[tuple[float, float], ...]
     detection_score: float
     quality: Quality
+    faults: tuple[str, ...] = ()
     rotated: int
+
+
+class Liveness(Reply, frozen=True, kw_only=True):
+    """Whether a face was taken for a live person's: ``decision`` is live, attack or not_judged.
+
+    ``score`` is in [0, 1], higher is more like a live person; None when the face could not be judged, and ``reason``
+    says why. ``pack`` is the tag of the liveness pack.
+    """
+
+    score: float | None
+    decision: str
+    reason: str | None
+    pack: str
+    threshold: float
+
+
+class JudgedFace(Face, frozen=True, kw_only=True):
+    """A face; ``liveness`` is None where the server does not ask for it."""
+
+    liveness: Liveness | None = None
 
 
 class Candidate(Reply, frozen=True, kw_only=True):
@@ -59,11 +80,11 @@ class Candidate(Reply, frozen=True, kw_only=True):
     fpir: float | None
 
 
-class IdentifiedFace(Face, frozen=True, kw_only=True):
+class IdentifiedFace(JudgedFace, frozen=True, kw_only=True):
     """A face and who it is.
 
-    ``decision`` is known, unknown, ambiguous or duplicate, or undecided in a partial answer. ``nombre`` is
-    "Desconocido", or "Sin decidir", and ``matricula`` None unless it is known.
+    ``decision`` is known, unknown, ambiguous or duplicate, or undecided: in a partial answer, or of a face that may be
+    a picture. ``nombre`` is "Desconocido", or "Sin decidir", and ``matricula`` None unless it is known.
     """
 
     decision: str
@@ -95,15 +116,17 @@ class Identification(Reply, frozen=True, kw_only=True):
 
 
 class Verification(Reply, frozen=True, kw_only=True):
-    """Whether a photo shows a student; ``score`` is None when the student has no template."""
+    """Whether a photo shows a student; ``score`` is None when the student has no template. ``reason``: why it does not
+    although the score reaches the threshold: told_apart, not_live or liveness_not_judged; otherwise None."""
 
     request_id: str
     pack: str
     matricula: str
     same_person: bool
+    reason: str | None = None
     threshold: float
     score: float | None
-    face: Face
+    face: JudgedFace
 
 
 class SearchResults(Reply, frozen=True, kw_only=True):
@@ -171,14 +194,18 @@ class Enrolment(Reply, frozen=True, kw_only=True):
 
 
 class EntryState(Reply, frozen=True, kw_only=True):
-    """An attendance entry that holds for a student of a face: present, ambiguous or rejected."""
+    """An attendance entry that holds for a student of a face: present, late, waiting, ambiguous or rejected.
+
+    ``reason``: why one waits: not_live or liveness_not_judged; otherwise None.
+    """
 
     id: int
     status: str
+    reason: str | None = None
 
 
-class ClassPhotoFace(Face, frozen=True, kw_only=True):
-    """A face of a class photo: present, ambiguous, off_roster, duplicate or unknown, and the entries that hold.
+class ClassPhotoFace(JudgedFace, frozen=True, kw_only=True):
+    """A face of a class photo (present, waiting, ambiguous, off_roster, duplicate, unknown), and the entries that hold.
 
     ``recorded``: whether this request made the first of the entries.
     """
@@ -210,11 +237,19 @@ class ClassPhoto(Reply, frozen=True, kw_only=True):
     timings_ms: dict[str, float]
 
 
+class SeenLiveness(Reply, frozen=True, kw_only=True):
+    """Whether the face behind an entry was taken for a live person's; as :class:`Liveness`."""
+
+    score: float | None
+    decision: str
+    pack: str
+
+
 class AttendanceEntry(Reply, frozen=True, kw_only=True):
     """An attendance entry with all that explains it.
 
     ``matricula`` and ``nombre_del_alumno`` are None once the student was erased. What a photo showed is None for
-    entries made by hand.
+    entries made by hand. ``reason``: why a waiting entry waits.
     """
 
     id: int
@@ -224,6 +259,7 @@ class AttendanceEntry(Reply, frozen=True, kw_only=True):
     fecha: str
     session: int | None
     status: str
+    reason: str | None = None
     source: str
     at: str
     note: str
@@ -234,12 +270,13 @@ class AttendanceEntry(Reply, frozen=True, kw_only=True):
     pack: str | None
     generation: int | None
     photo: str | None
+    liveness: SeenLiveness | None = None
 
 
 class AttendanceLine(Reply, frozen=True, kw_only=True):
     """A line of the attendance list: an entry, or an absent student, of whom ``id`` and all after ``status`` is None.
 
-    ``status`` is present, late, excused, ambiguous, rejected or absent.
+    ``status`` is present, late, excused, waiting, ambiguous, rejected or absent.
     """
 
     id: int | None
@@ -248,6 +285,7 @@ class AttendanceLine(Reply, frozen=True, kw_only=True):
     clase: str
     fecha: str
     status: str
+    reason: str | None = None
     session: int | None = None
     source: str | None = None
     at: str | None = None
@@ -259,6 +297,7 @@ class AttendanceLine(Reply, frozen=True, kw_only=True):
     pack: str | None = None
     generation: int | None = None
     photo: str | None = None
+    liveness: SeenLiveness | None = None
 
 
 class Participation(Reply, frozen=True, kw_only=True):
@@ -328,6 +367,17 @@ class Shard(Reply, frozen=True, kw_only=True):
     behind: int
 
 
+class LivenessStatus(Reply, frozen=True, kw_only=True):
+    """Where a server asks whether faces are live (off, observe or enforce), by which pack, and from which score."""
+
+    identify: str
+    verify: str
+    attendance: str
+    pack: str
+    threshold: float | None
+    threshold_source: str
+
+
 class Status(Reply, frozen=True, kw_only=True):
     """The gallery at a glance: how much there is, pack, index, the threshold in force, and the school's date."""
 
@@ -354,6 +404,7 @@ class Status(Reply, frozen=True, kw_only=True):
     threshold_source: str
     calibration: Calibration | None
     unused_calibration: str
+    liveness: LivenessStatus | None = None
     margin: float
     consent_required: bool
     consent_text: str

@@ -24,9 +24,12 @@ from evaluation.templates import (
     embed_photos,
 )
 from faces.embedder import FaceEmbedder
+from faces.liveness.reader import LivenessReader
 from faces.thumbnail import face_thumbnail
+from gallery.threshold.operating_point import OperatingPoint
 from presente import cli, composition
 from presente.errors import ConfigError, InvalidInput, PhotoRefused, StoreError
+from presente.liveness import LivenessPoint
 from presente.settings import Settings
 
 _VERSIONS = ("numpy", "onnxruntime", "insightface", "scikit-learn", "scipy", "matplotlib")
@@ -36,12 +39,13 @@ _NOT_DATA = {"run", "json", "out", "faces"}
 class Experiment:
     """One run of a protocol, with the settings' pack, its embedder, and the clock that started with the run."""
 
-    def __init__(self, settings: Settings, output: cli.Output) -> None:
+    def __init__(self, settings: Settings, output: cli.Output, liveness: LivenessReader | None = None) -> None:
+        """Open the pack; with ``liveness`` the embedder judges faces, too."""
         self.settings = settings
         self.output = output
         self.started = time.perf_counter()
         self.pack = composition.open_pack(settings)
-        self.embedder = composition.open_embedder(settings, self.pack)
+        self.embedder = composition.open_embedder(settings, self.pack, liveness=liveness)
 
     def embed(self, paths: Sequence[Path], maker: TemplateMaker | None = None) -> list[TemplateResult]:
         """Templates of photos in order, by default as photos are enrolled; those that the cache has come from it."""
@@ -67,20 +71,38 @@ class Experiment:
     def deployed(self) -> dict[str, Any]:
         """The threshold that a server with these settings uses now, as ``deployed`` of a result.
 
-        ``source`` is that of the server's replies, ``described`` the two for people. When the gallery cannot be opened
-        it is the pack's, and the person who runs this is told.
+        ``source`` is that of the server's replies, ``described`` the two for people.
+        """
+        point = self.deployed_point()
+        return {
+            "threshold": point.threshold,
+            "source": point.source,
+            "described": self.pack.described_threshold(point.threshold, point.source),
+        }
+
+    def deployed_point(self) -> OperatingPoint:
+        """The operating point of a server with these settings now.
+
+        When the gallery cannot be opened it is the pack's, and the person who runs this is told.
         """
         try:
-            point = composition.deployed_point(self.settings, self.pack)
-            threshold, source = point.threshold, point.source
+            return composition.deployed_point(self.settings, self.pack)
         except (StoreError, ConfigError) as error:
             self.output.note(f"warning: the gallery's threshold is not known ({error}); the pack's is taken instead")
-            threshold, source = self.pack.threshold, self.pack.threshold_source
-        return {
-            "threshold": threshold,
-            "source": source,
-            "described": self.pack.described_threshold(threshold, source),
-        }
+            return OperatingPoint(self.pack.threshold, self.pack.threshold_source, 0, None)
+
+    def deployed_liveness(self, reader: LivenessReader) -> dict[str, Any]:
+        """The score from which a server with these settings calls a face live now, as :meth:`deployed` gives its own.
+
+        When the gallery cannot be asked it is the liveness pack's, and the person who runs this is told.
+        """
+        try:
+            point = composition.deployed_liveness_point(self.settings, reader)
+        except (StoreError, ConfigError) as error:
+            self.output.note(f"warning: the gallery's threshold is not known ({error}); the pack's is taken instead")
+            point = LivenessPoint(reader.threshold, f"pack {reader.pack.tag}")
+        described = f"{point.threshold:.4g} ({point.source})"
+        return {"threshold": point.threshold, "source": point.source, "described": described}
 
     def description(self, protocol: str, arguments: argparse.Namespace, unused: Collection[str] = ()) -> dict[str, Any]:
         """A result's account of its run: protocol, flags but the ``unused`` ones, pack, detection, versions."""

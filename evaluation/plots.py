@@ -157,28 +157,30 @@ def cmc(rates: Rates, low: Rates, high: Rates) -> Drawing:
         return _drawn(axes, "Cumulative match characteristic")
 
 
-def histogram(trials: Trials, mated: str, others: str, thresholds: Sequence[tuple[str, float]]) -> Drawing:
+def histogram(
+    trials: Trials, mated: str, others: str, thresholds: Sequence[tuple[str, float]], label: str = "Score (cosine)"
+) -> Drawing:
     """Scores of both kinds, each as shares of its kind; thresholds as vertical lines.
 
     Trials without a score are left out, and so are thresholds that no cosine reaches or that all reach.
     """
-    thresholds = [(label, threshold) for label, threshold in thresholds if abs(threshold) <= 1]
+    thresholds = [(name, threshold) for name, threshold in thresholds if abs(threshold) <= 1]
     with mpl.rc_context(_STYLE):
         axes = _axes()
         kinds = [scores[np.isfinite(scores)] for scores in (trials.mated, trials.non_mated)]
         both = np.concatenate([*kinds, [threshold for _, threshold in thresholds]])
         edges = np.linspace(both.min(initial=0.0), both.max(initial=1.0), _BINS + 1)
-        for scores, of, label, colour, hatch in zip(
+        for scores, of, kind, colour, hatch in zip(
             kinds, (trials.mated, trials.non_mated), (mated, others), (_MATED, _OTHERS), ("", "////"), strict=True
         ):
             heights = np.histogram(scores, edges)[0] / max(1, len(of))
             axes.stairs(heights, edges, fill=True, alpha=0.3, color=colour, lw=0)
             axes.stairs(heights, edges, fill=True, alpha=0.5, facecolor="none", edgecolor=colour, hatch=hatch, lw=0)
-            axes.stairs(heights, edges, color=colour, label=label, lw=1.6, ls="--" if hatch else "-")
-        for place, (label, threshold) in enumerate(thresholds):
+            axes.stairs(heights, edges, color=colour, label=kind, lw=1.6, ls="--" if hatch else "-")
+        for place, (name, threshold) in enumerate(thresholds):
             style = ("-", "--", ":", "-.")[place % 4]
-            axes.axvline(threshold, color=_INK, lw=1.4, ls=style, label=f"{label}: {threshold:.3f}")
-        axes.set(xlabel="Score (cosine)", ylabel="Share of its kind", xlim=(edges[0], edges[-1]))
+            axes.axvline(threshold, color=_INK, lw=1.4, ls=style, label=f"{name}: {threshold:.3f}")
+        axes.set(xlabel=label, ylabel="Share of its kind", xlim=(edges[0], edges[-1]))
         _percent(axes.yaxis)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=9, borderaxespad=0.3)
         _figure(axes).subplots_adjust(top=_TOP - 0.045 * ((3 + len(thresholds)) // 2))

@@ -23,6 +23,7 @@ from faces.reading import AlignedFace, EmbedderSettings, PhotoReader, ReadPhoto
 from faces.recognition import Recogniser
 from faces.runtime.batching import BatchSize
 from faces.runtime.session import GPU_BATCH, RuntimeOptions, Session, chosen_runtime, described_runtime, open_session
+from faces.surroundings import FacePicture
 from presente.errors import ConfigError, PackError
 
 __all__ = ["EMBEDDING_VERSION", "AlignedFace", "EmbeddedFace", "EmbedderSettings", "FaceEmbedder", "ReadPhoto"]
@@ -38,7 +39,7 @@ _CPU_BATCH = 16
 class EmbeddedFace:
     """A face and its template, float32 (d,) of length 1; ``rotated`` as for :class:`faces.reading.AlignedFace`.
 
-    ``liveness``: what a liveness pack says of it; None when it was not asked.
+    ``liveness``: what a liveness pack says of it; None when it was not asked. ``picture`` likewise.
     """
 
     face: DetectedFace
@@ -46,6 +47,7 @@ class EmbeddedFace:
     template: NDArray[np.float32]
     rotated: int = 0
     liveness: LivenessScore | None = None
+    picture: FacePicture | None = None
 
 
 class FaceEmbedder(PhotoReader):
@@ -57,10 +59,11 @@ class FaceEmbedder(PhotoReader):
         settings: EmbedderSettings | None = None,
         decoder: Decoder | None = None,
         liveness: LivenessReader | None = None,
+        pictures: bool = False,
     ) -> None:
         """Open a pack's two models; photos are decoded by ``decoder``, in the caller's own thread when None.
 
-        With ``liveness`` faces can be :meth:`judged`.
+        With ``liveness`` faces can be :meth:`judged`; with ``pictures`` each has a picture.
 
         Raises:
             PackError: ``unsuitable_model``, and as :func:`faces.runtime.session.open_session`.
@@ -69,7 +72,7 @@ class FaceEmbedder(PhotoReader):
         settings = settings or EmbedderSettings()
         session = open_session(pack.detection, runtime_of(pack, settings.runtime), any_size=True)
         detector = Detector(face_network(session, settings.detection.min_score), settings.detection)
-        super().__init__(detector, pack.preprocessing, settings, decoder, liveness)
+        super().__init__(detector, pack.preprocessing, settings, decoder, liveness, pictures)
         self.pack = pack
         self.on_gpu = chosen_runtime(settings.runtime) == "cuda"
         self._most = GPU_BATCH if self.on_gpu else _CPU_BATCH
@@ -95,7 +98,7 @@ class FaceEmbedder(PhotoReader):
             for start in range(0, len(faces), self._most)
         ]
         return [
-            EmbeddedFace(aligned.face, aligned.quality, template, aligned.rotated)
+            EmbeddedFace(aligned.face, aligned.quality, template, aligned.rotated, picture=aligned.picture)
             for aligned, template in zip(faces, chain.from_iterable(templates), strict=True)
         ]
 

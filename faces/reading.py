@@ -24,7 +24,9 @@ from faces.liveness.crops import LivenessCrop
 from faces.liveness.reader import LivenessReader
 from faces.packs.model_pack import Preprocessing
 from faces.quality import Quality, QualityRules, measure
+from faces.quality_words import in_words
 from faces.runtime.session import RuntimeOptions
+from faces.surroundings import FacePicture, picture_of
 from presente.errors import PhotoRefused
 
 Detail = Literal["auto", "portrait", "group"]
@@ -36,7 +38,8 @@ class AlignedFace:
     """A detected face, its crop for the recogniser (RGB uint8), and its quality: all that recognition needs.
 
     ``rotated``: degrees, clockwise, by which the photo had to be turned for its faces to be upright: 0, 90, 180 or 270.
-    ``liveness``: what a liveness pack is given of the face; None when photos are read without one.
+    ``liveness``: what a liveness pack is given of the face; None when photos are read without one. ``picture``: the
+    face and what is around it; None unless the reader cuts out pictures.
     """
 
     face: DetectedFace
@@ -44,6 +47,7 @@ class AlignedFace:
     quality: Quality
     rotated: int = 0
     liveness: LivenessCrop | None = None
+    picture: FacePicture | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,7 @@ class PhotoReader:
         settings: EmbedderSettings,
         decoder: Decoder | None = None,
         liveness: LivenessReader | None = None,
+        pictures: bool = False,
     ) -> None:
         """Read photos with a detector.
 
@@ -110,6 +115,7 @@ class PhotoReader:
             settings: limits, quality rules, strictness.
             decoder: decodes the photos; None: the caller's own thread does.
             liveness: cuts out what it will judge of each face; None: nothing is cut out.
+            pictures: whether each face is cut out with what is around it, too.
         """
         self.finder = FaceFinder(detector)
         self.settings = settings
@@ -117,6 +123,7 @@ class PhotoReader:
         self._preprocessing = preprocessing if preprocessing is not None and preprocessing.crop == "box" else None
         self._decoder = decoder or InlineDecoder()
         self.liveness = liveness
+        self._pictures = pictures
 
     # -- the two ways to read a photo --------------------------------------------------------------------------------
 
@@ -184,7 +191,7 @@ class PhotoReader:
         Raises:
             PhotoRefused: as :func:`faces.image.decode.decode`.
         """
-        return [face for face in self.read_faces(data, stage).faces if not self.settings.rules.failures(face.quality)]
+        return [face for face in self.read_faces(data, stage).faces if not self.settings.rules.broken(face.quality)]
 
     # -- their steps -------------------------------------------------------------------------------------------------
 
@@ -292,10 +299,14 @@ class PhotoReader:
 
     def _usable(self, photo: DecodedPhoto, face: DetectedFace, turns: int = 0) -> AlignedFace:
         chosen = self._align(photo, face, turns)
-        failures = self.settings.rules.failures(chosen.quality)
-        if failures:
+        broken = self.settings.rules.broken(chosen.quality)
+        if broken:
+            words = in_words(broken)
             raise PhotoRefused(
-                "low_quality", f"The photo cannot be enrolled: {'; '.join(failures)}.", "Use a sharper or larger photo."
+                "low_quality",
+                f"The photo cannot be enrolled: {'; '.join(broken.values())}.",
+                "" if words is None else words.en,
+                faults=broken,
             )
         return chosen
 
@@ -309,4 +320,5 @@ class PhotoReader:
             quality=measure(whole, aligned, 90 * turns),
             rotated=90 * turns,
             liveness=None if self.liveness is None else self.liveness.cut(photo.pixels, face),
+            picture=picture_of(photo.pixels, face.box, turns) if self._pictures else None,
         )

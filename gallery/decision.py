@@ -28,7 +28,7 @@ class Decision:
     Attributes:
         verdict: ``known``, ``unknown``, ``ambiguous``, or ``duplicate``: another face of the photo is closer to the
             person, who is the first of the candidates. ``undecided``: not all could be searched, and no one
-            who was is close enough.
+            who was is close enough; or the face resembles the first of the candidates, and may be a picture.
         student: None unless the verdict is ``known``: a stranger never gets the nearest name.
         score: the best candidate's; None when there was no candidate.
         reason: why the face is not known.
@@ -91,6 +91,21 @@ def once_each(decisions: Sequence[Decision]) -> list[Decision]:
         if decision.verdict != "known" or closest[decision.candidates[0].subject] == face
         else replace(decision, verdict="duplicate", student=None, reason="another_face_is_closer")
         for face, decision in enumerate(decisions)
+    ]
+
+
+def unless_live(decisions: Sequence[Decision], reasons: Sequence[str]) -> list[Decision]:
+    """The decisions where only live faces are named: a known face that is not live is ``undecided``.
+
+    Args:
+        decisions: one per face of the photo, each made as if the face were alone.
+        reasons: of each face why it does not pass; empty of one that does.
+    """
+    return [
+        replace(decision, verdict="undecided", student=None, reason=reason)
+        if reason and decision.verdict == "known"
+        else decision
+        for decision, reason in zip(decisions, reasons, strict=True)
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from gallery.documents.erasure_list import AGAIN, Erasure, standing, united
@@ -23,7 +23,11 @@ class ReplayedErasures:
     unknown_faces: int
 
 
-def apply_erasures(store: DocumentStore, entries: Sequence[Erasure]) -> ReplayedErasures:
+Forget = Callable[[Sequence[str]], int]
+"""Erases what else is kept of students, by matricula, before they go; how many faces of unknown people that were."""
+
+
+def apply_erasures(store: DocumentStore, entries: Sequence[Erasure], forget: Forget = lambda _: 0) -> ReplayedErasures:
     """Erase from a store what a list says was erased, in the order in which it was, and take over the list.
 
     Entries that the store's own list has are passed over: its data are newer than they are. So the call can be
@@ -33,24 +37,27 @@ def apply_erasures(store: DocumentStore, entries: Sequence[Erasure]) -> Replayed
         store: documents of an earlier time, which no one else writes to.
         entries: a list, or several that :func:`gallery.documents.erasure_list.united` made one; what was taken back in
             it is passed over.
+        forget: is called before students are erased.
     """
     known = {entry.mark for entry in store.erasures.entries()}
     new = [entry for entry in united([entries]) if entry.mark not in known]
     holds = {entry.mark for entry in standing(new)}
-    replay = _Replay(store)
-    unknown = store.unknowns.erase([entry.subject for entry in new if entry.kind == "unknown_face"], AGAIN)
+    replay = _Replay(store, forget)
+    replay.unknown_faces = store.unknowns.erase([each.subject for each in new if each.kind == "unknown_face"], AGAIN)
     for entry in new:
         if entry.mark in holds and entry.kind != "unknown_face":
             replay.carry_out(entry)
         store.erasures.add([entry])
-    return ReplayedErasures(len(new), replay.students, replay.merged, replay.photos, unknown)
+    return ReplayedErasures(len(new), replay.students, replay.merged, replay.photos, replay.unknown_faces)
 
 
-def apply_late_erasures(store: DocumentStore, entries: Sequence[Erasure]) -> ReplayedErasures:
+def apply_late_erasures(
+    store: DocumentStore, entries: Sequence[Erasure], forget: Forget = lambda _: 0
+) -> ReplayedErasures:
     """Carry out a list on a store that was restored without it, and may have been written to since.
 
     Only entries about those who can have been in the backup are carried out: a later number may stand for someone else
-    by now.
+    by now. ``forget`` is called before students are erased.
 
     Raises:
         Conflict: ``not_restored``: the store was never restored.
@@ -62,7 +69,7 @@ def apply_late_erasures(store: DocumentStore, entries: Sequence[Erasure]) -> Rep
             "The store was never restored from a backup: it has its own list of erasures.",
             "Name the store that was restored in PRESENTE_STORE.",
         )
-    return apply_erasures(store, [each for each in entries if max(each.subject, each.into) <= int(floor)])
+    return apply_erasures(store, [each for each in entries if max(each.subject, each.into) <= int(floor)], forget)
 
 
 @dataclass(slots=True)
@@ -75,9 +82,11 @@ class _Replay:
     """
 
     store: DocumentStore
+    forget: Forget
     students: int = 0
     merged: int = 0
     photos: int = 0
+    unknown_faces: int = 0
     stand_ins: dict[int, list[int]] = field(default_factory=dict)
     strays: dict[int, list[Erasure]] = field(default_factory=dict)
 
@@ -99,6 +108,7 @@ class _Replay:
 
     def _erase(self, subject: int) -> None:
         gone = [student.matricula for student in self._existing(subject)]
+        self.unknown_faces += self.forget(gone)
         self.students += len(self.store.remove(gone, AGAIN))
         for stray in self.strays.pop(subject, ()):
             self._erase_photo(stray.subject, stray)

@@ -21,6 +21,7 @@ from gallery.documents.scope import WHOLE_SCHOOL, Scope
 from gallery.documents.scoped_documents import documents_within
 from gallery.documents.student_rules import student_not_found
 from gallery.documents.values import ConsentEnd, Enrolment, EnrolmentMode, StoredStudent, Student, SubjectKind
+from gallery.forgetting import near
 from gallery.index.document_index import DocumentIndex
 from gallery.index.gallery_index import GalleryIndex
 from gallery.index.generations import GenerationStore
@@ -32,7 +33,7 @@ from gallery.threshold.calibration import CalibrationCurve
 from gallery.threshold.operating_point import OperatingPoint, operating_point
 from gallery.threshold.stored_calibration import StoredCalibration
 from gallery.told_apart import told_apart
-from presente.errors import InvalidInput, PackError, PhotoRefused, StoreError
+from presente.errors import ConfigError, InvalidInput, PackError, PhotoRefused, StoreError
 from presente.text import tidy
 
 Answer = TypeVar("Answer")
@@ -176,6 +177,19 @@ class Gallery:
         self.store.claim_pack(self.pack, self.dim)
         written = self.store.enrol(enrolments, mode, self.index.check_followed_pack)
         self.index.catch_up_after(written)
+        self._say_it_is(enrolments)
+
+    def _say_it_is(self, enrolments: Sequence[Enrolment]) -> None:
+        """Erase the negative examples of students that are faces of photos which are enrolled as theirs."""
+        refused = self.anchors.now().negatives
+        if not refused:
+            return
+        known = {student.matricula: subject for subject, student in self.store.subjects(list(refused)).items()}
+        for enrolment in enrolments:
+            subject = known.get(enrolment.student.matricula)
+            if subject is not None and enrolment.photos:
+                vectors = np.stack([photo.template.vector for photo in enrolment.photos])
+                self.anchors.erase_same_faces(subject, vectors)
 
     def check_consent(self, student: Student) -> None:
         """Refuse a student whose consent has ended, and one without a consent, stored or given, if the gallery requires
@@ -200,13 +214,61 @@ class Gallery:
     def remove(self, matriculas: Sequence[str], cause: Cause = NOT_ASKED) -> list[str]:
         """Erase students from the documents, the index and every generation; the matriculas that existed.
 
+        What is kept of them among unknown people and as negative examples of others goes first:
+        :mod:`gallery.forgetting`.
+
         Raises:
             StoreError: ``erasure_incomplete`` when files still contain something of them, ``erasure_list_unwritable``.
                 Calling it again, for any student, tries again.
         """
-        removed = self.store.remove([self.named(matricula) for matricula in matriculas], cause)
+        named = [self.named(matricula) for matricula in matriculas]
+        self.forget_among_unknown(named, cause)
+        removed = self.store.remove(named, cause)
         self._follow_removal()
         return removed
+
+    def unknown_faces_of(self, matriculas: Sequence[str]) -> list[int]:
+        """The ids of the unknown faces that resemble some students; of those who do not exist there are none."""
+        if self.store.unknowns.counts()[2] == 0:  # most often
+            return []
+        found = (self.store.student(self.named(matricula)) for matricula in matriculas)
+        return self._unknown_near([self.templates_of(stored.id) for stored in found if stored is not None])
+
+    def forget_person(self, templates: NDArray[np.float32], cause: Cause = NOT_ASKED) -> int:
+        """Erase the unknown faces and the negative examples of a person who is not enrolled; how many.
+
+        Args:
+            templates: of the person, float32 (t, d) unit rows by the gallery's pack.
+            cause: why.
+
+        Raises:
+            InvalidInput: ``dimension_mismatch``, ``not_finite``.
+            StoreError: as :meth:`remove`.
+        """
+        person = checked(templates, self.dim)
+        erased = self.store.unknowns.erase(self._unknown_near([person]), cause)
+        erased += self.anchors.erase_of_person(person, self._same_person())
+        self._follow_removal()
+        return erased
+
+    def forget_among_unknown(self, matriculas: Sequence[str], cause: Cause = NOT_ASKED) -> int:
+        """Erase what is kept of students among unknown people, and as negative examples of others; how many unknown
+        faces."""
+        faces = self.unknown_faces_of(matriculas)
+        if self.store.negatives.count():
+            for stored in filter(None, map(self.store.student, matriculas)):
+                self.anchors.erase_of_person(self.templates_of(stored.id), self._same_person())
+        return self.store.unknowns.erase(faces, cause) if faces else 0
+
+    def _unknown_near(self, people: Sequence[NDArray[np.float32]]) -> list[int]:
+        return near(self.store, people, self.pack, self._same_person())
+
+    def _same_person(self) -> float:
+        """The score from which what is kept is of a person who is erased."""
+        try:
+            return self.whole.operating_point().threshold
+        except ConfigError:  # not calibrated: an erasure does not wait for that
+            return self.settings.threshold
 
     def merge(self, keep: str, other: str) -> None:
         """Make one student of two who are the same person, and erase ``other``.
@@ -222,25 +284,37 @@ class Gallery:
         keep, other = self.named(keep), self.named(other)
         check_different(keep, other)
         self.index.check_pack()
+        self._say_they_are_one(self.student(keep).id, self.student(other).id)
         self.store.merge(keep, other)
         self._follow_removal()
+
+    def _say_they_are_one(self, keep: int, other: int) -> None:
+        """Erase the negative examples of each of two students that show the other."""
+        if self.store.negatives.count():
+            for one, two in ((keep, other), (other, keep)):
+                self.anchors.erase_of_person(self.templates_of(two), self._same_person(), one)
 
     def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "") -> None:
         """End a student's consent at a moment (ISO, with an offset): from then on no search finds the student.
 
-        Photos stay, templates are erased. A consent that is given anew lets photos be embedded again.
+        Photos stay, templates are erased, and so are unknown faces that resemble them. A consent that is given anew
+        lets photos be embedded again.
 
         Raises:
             NotFound: ``student_not_found``.
             StoreError: as :meth:`remove`.
         """
-        self.store.end_consent(self.named(matricula), moment, why, code)
+        named = self.named(matricula)
+        self.forget_among_unknown([named], Cause(asked=why == "withdrawn"))
+        self.store.end_consent(named, moment, why, code)
         self._follow_removal()
 
     def take_photos(
         self, matricula: str, photos: Sequence[str], to: str | None = None, cause: Cause = NOT_ASKED
     ) -> list[str]:
         """Erase photos of a student, or move them with their templates to another student.
+
+        With photos that are erased go the unknown faces that resemble the student.
 
         Args:
             matricula: the student whose photos they are.
@@ -265,14 +339,33 @@ class Gallery:
         digests = self.store.digests(matricula)
         which = [complete_digest(photo, digests, matricula) for photo in photos]
         self.index.check_pack()
+        if to is None:
+            self.forget_among_unknown([matricula], cause)
         self.store.take_photos(matricula, which, to, cause)
         self._follow_removal()
+        if to is not None:
+            receiver = self.student(to).id
+            self.anchors.erase_same_faces(receiver, self.templates_of(receiver))
         return which
+
+    def erase_unknown(self, person: int, faces: Sequence[int] | None = None, cause: Cause = NOT_ASKED) -> int:
+        """Erase someone who is not enrolled, or only some of the faces; how many faces existed.
+
+        Raises:
+            StoreError: ``erasure_incomplete``, ``erasure_list_unwritable``.
+        """
+        unknowns = self.store.unknowns
+        erased = unknowns.erase_group(person, cause) if faces is None else unknowns.erase(faces, cause)
+        self._keep_erasure_file()
+        return erased
+
+    def _keep_erasure_file(self) -> None:
+        if self._erasure_file is not None:
+            self._erasure_file.keep_up(self.store.erasures)
 
     def _follow_removal(self) -> None:
         """Remove from the index and from every generation what is gone from the documents."""
-        if self._erasure_file is not None:
-            self._erasure_file.keep_up(self.store.erasures)
+        self._keep_erasure_file()
         self.index.follow()
         self.index.finish_erasing()
 
@@ -322,7 +415,7 @@ class Gallery:
         if not anchors:
             return None
         held_to = self._operating_point(None, only).threshold if threshold is None else threshold
-        return Telling(anchors, held_to, self.settings.margin)
+        return Telling(anchors, held_to)
 
     def identify(
         self,
@@ -375,14 +468,17 @@ class Gallery:
         found = self._search.hits(probe[None, :], 1, np.array([stored.id], dtype=np.int64))[0]
         return found[0][1] if found else None
 
-    def is_told_apart(self, probe: NDArray[np.float32], subject: int, score: float, threshold: float) -> bool:
-        """Whether a student with a score of a float32 (d,) probe is told apart from it: :mod:`gallery.told_apart`."""
+    def is_told_apart(self, probe: NDArray[np.float32], matricula: str, score: float, threshold: float) -> bool:
+        """Whether a student with a score of a float32 (d,) probe is told apart from it: :mod:`gallery.told_apart`.
+
+        Raises:
+            NotFound: ``student_not_found``.
+        """
         telling = self._telling(threshold, None)
         if telling is None:
             return False
-        return (
-            subject in told_apart(probe[None, :], [[(subject, score)]], telling.anchors, threshold, telling.margin)[0]
-        )
+        subject = self.student(matricula).id
+        return subject in told_apart(probe[None, :], [[(subject, score)]], telling.anchors, threshold)[0]
 
     def nearest_template(self, probe: NDArray[np.float32], subject: int) -> int | None:
         """Id of the subject's template nearest to a float32 (d,) probe; None when the subject is gone."""

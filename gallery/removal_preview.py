@@ -20,6 +20,7 @@ class StudentHoldings:
         attendance_entries, participation_entries: how many entries have the student's name.
         accounts, keys: how many accounts and keys are the student's own.
         session_photos: how many copies of photos of open sessions may show the student; they go in any case.
+        unknown_faces: how many faces of unknown people an erasure takes, because they resemble the student.
     """
 
     student: Student
@@ -30,6 +31,7 @@ class StudentHoldings:
     accounts: int
     keys: int
     session_photos: int
+    unknown_faces: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def holdings_of(gallery: Gallery, matricula: str) -> StudentHoldings:
     Raises:
         NotFound: ``student_not_found``.
     """
-    return _holdings(gallery, gallery.student(matricula))
+    return _holdings(gallery, gallery.student(matricula), len(gallery.unknown_faces_of([matricula])))
 
 
 def preview_merge(gallery: Gallery, keep: str, other: str) -> MergePreview:
@@ -69,11 +71,11 @@ def preview_merge(gallery: Gallery, keep: str, other: str) -> MergePreview:
     staying, leaving = gallery.student(keep), gallery.student(other)
     check_different(staying.student.matricula, leaving.student.matricula)
     own, theirs = (set(gallery.store.digests(each.student.matricula)) for each in (staying, leaving))
-    merged, gone = merge_students(staying.student, leaving.student), _holdings(gallery, leaving)
+    merged, gone = merge_students(staying.student, leaving.student), _holdings(gallery, leaving, 0)
     return MergePreview(merged, len(own | theirs), len(own & theirs), gone)
 
 
-def _holdings(gallery: Gallery, stored: StoredStudent) -> StudentHoldings:
+def _holdings(gallery: Gallery, stored: StoredStudent, unknown_faces: int) -> StudentHoldings:
     store, matricula, entries = gallery.store, stored.student.matricula, EntryFilter(subject=stored.id)
     return StudentHoldings(
         stored.student,
@@ -84,4 +86,5 @@ def _holdings(gallery: Gallery, stored: StoredStudent) -> StudentHoldings:
         sum(account.grant.matricula == matricula for account in store.access.accounts()),
         sum(key.grant.matricula == matricula for key in store.access.access_keys()),
         store.session_photos.kept_of(stored.id),
+        unknown_faces,
     )

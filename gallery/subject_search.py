@@ -28,11 +28,10 @@ _BLOCK = 256
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """Whom searches leave out (:mod:`gallery.told_apart`): by what people said, a threshold and a margin."""
+    """Whom searches leave out (:mod:`gallery.told_apart`): by what people said, and a threshold."""
 
     anchors: Anchors
     threshold: float
-    margin: float
 
 
 @dataclass(slots=True)
@@ -125,7 +124,7 @@ class SubjectSearch:
             return found
         rows, depth, searched = list(range(len(found))), k, [hits for hits, _ in found]
         while rows:
-            apart = told_apart(probes[rows], searched, telling.anchors, telling.threshold, telling.margin)
+            apart = told_apart(probes[rows], searched, telling.anchors, telling.threshold)
             deeper: dict[int, int] = {}
             for row, hits, left_out in zip(rows, searched, apart, strict=True):
                 found[row] = [hit for hit in hits if hit[0] not in left_out][:k], left_out

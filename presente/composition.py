@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faces.packs.model_pack import ModelPack, load_pack
+from faces.packs.model_pack import DEFAULT_THRESHOLD, ModelPack, load_pack
 from faces.runtime.session import RuntimeOptions, described_runtime
 from gallery.documents.backup_protocol import Opening
 from gallery.documents.damage import RESTORE, Damage
@@ -27,14 +27,16 @@ from gallery.index.generations import GenerationStore
 from gallery.index.recall_gate import IndexSettings
 from gallery.index.sealed_files import INDEX_KEY, can_open
 from gallery.photo_export import PhotoExport
+from gallery.privacy.retention import Policy
 from gallery.settings import GallerySettings
+from gallery.threshold.liveness_calibration import StoredLivenessCalibration
 from gallery.threshold.operating_point import OperatingPoint, ThresholdTarget, operating_point
 from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import ConfigError, InvalidInput, PackError, PresenteError, StoreError
 from presente.files import erase_folder
 from presente.installation import command_line
 from presente.key_source import KeySource
-from presente.liveness import LivenessCalibration, LivenessPolicy
+from presente.liveness import LivenessPoint, LivenessPolicy
 from presente.parallel import default_workers
 from presente.sealing import Cipher, MasterKey
 from presente.secrets import hidden, hidden_address
@@ -60,9 +62,15 @@ def open_pack(settings: Settings) -> ModelPack:
 
 
 def open_embedder(
-    settings: Settings, pack: ModelPack, decoder: Decoder | None = None, liveness: LivenessReader | None = None
+    settings: Settings,
+    pack: ModelPack,
+    decoder: Decoder | None = None,
+    liveness: LivenessReader | None = None,
+    pictures: bool = False,
 ) -> FaceEmbedder:
-    """An embedder for a pack. It imports OpenCV and insightface, which is slow: call it only where photos are read."""
+    """An embedder for a pack. It imports OpenCV and insightface, which is slow: call it only where photos are read.
+
+    ``pictures``: whether each face is cut out with what is around it, too."""
     from faces.detection.detector import DetectionSettings
     from faces.embedder import EmbedderSettings, FaceEmbedder
     from faces.image.decode import ImageLimits
@@ -77,6 +85,7 @@ def open_embedder(
         ),
         decoder,
         liveness,
+        pictures,
     )
 
 
@@ -116,15 +125,21 @@ def open_liveness_reader(settings: Settings) -> LivenessReader:
     return LivenessReader(load_liveness_pack(name, settings.pack_places), runtime)
 
 
+def privacy_policy(settings: Settings) -> Policy:
+    """What is kept for how long by the settings."""
+    unknown_days = settings.unknowns_days if settings.unknowns == "keep" else None
+    return Policy(settings.retention, settings.withdrawal_days, unknown_days)
+
+
 def liveness_policy(
-    settings: Settings, reader: LivenessReader | None, calibration: Callable[[], LivenessCalibration | None]
+    settings: Settings, reader: LivenessReader | None, store: DocumentStore | None = None
 ) -> LivenessPolicy:
     """How liveness is judged by the settings, with the pack of ``reader``.
 
     Args:
         settings: the modes, and the threshold where they give one.
         reader: what :func:`open_liveness` gave.
-        calibration: gives what is stored for the pack (:class:`presente.liveness.LivenessPolicy`).
+        store: has what ``evaluation calibrate --bpcer`` stored; None: nothing is.
     """
     if reader is None:
         return LivenessPolicy(settings.liveness)
@@ -134,8 +149,25 @@ def liveness_policy(
         reader.threshold,
         settings.liveness_threshold,
         settings.came_from.get("liveness_threshold", "default"),
-        calibration,
+        (lambda: None) if store is None else StoredLivenessCalibration(store, reader.pack.tag),
     )
+
+
+def deployed_liveness_point(settings: Settings, reader: LivenessReader) -> LivenessPoint:
+    """The score from which a server with these settings calls a face live now; makes no SQLite file.
+
+    Raises:
+        ConfigError: as :meth:`presente.liveness.LivenessPolicy.point`.
+        StoreError: of the store.
+    """
+    file = store_file(settings)
+    if isinstance(settings.liveness_threshold, float) or (file is not None and not file.exists()):
+        return liveness_policy(settings, reader).point()
+    store = open_own_store(settings)
+    try:
+        return liveness_policy(settings, reader, store).point()
+    finally:
+        store.close()
 
 
 def open_pose(settings: Settings) -> PoseReader | None:
@@ -488,5 +520,18 @@ def open_for_upkeep(settings: Settings) -> Gallery:
     except BaseException:
         store.close()
         raise
-    own = GallerySettings(1.0, "none", erasure_list=settings.erasure_list)
+    own = replace(_upkeep_threshold(settings, tag), erasure_list=settings.erasure_list)
     return _gallery(settings, store, (tag, dim), own)
+
+
+def _upkeep_threshold(settings: Settings, tag: str) -> GallerySettings:
+    """By which threshold upkeep says that two faces are one person's, so that an erasure finds what resembles a person:
+    that of a server with these settings, or the general default where the gallery's pack is not here."""
+    try:
+        pack = open_pack(settings)
+        if pack.tag == tag:
+            own = gallery_settings(settings, pack)
+            return GallerySettings(own.threshold, own.threshold_source, target=own.target and "stored")
+    except PresenteError:
+        pass
+    return GallerySettings(DEFAULT_THRESHOLD, "default", target="stored")

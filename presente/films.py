@@ -7,11 +7,12 @@ from pathlib import Path
 from faces.embedder import FaceEmbedder
 from faces.film.reading import RaisedHands, Tell, read_film
 from faces.film.values import FilmReading
-from gallery.attendance.film_chances import FPIR, film_threshold, most_chances
+from gallery.attendance.film_chances import most_chances
 from gallery.gallery import Gallery
 from gallery.recalibration import fit_to_gallery
 from gallery.threshold.calibration import CalibrationCurve
 from gallery.threshold.operating_point import OperatingPoint
+from gallery.threshold.raised_threshold import FPIR, raised_threshold
 from presente.errors import InvalidInput
 
 _FITTED_TO = 5_000
@@ -20,10 +21,12 @@ _FITTED_TO = 5_000
 __all__ = ["FilmReading", "read_school_film", "threshold_for_chances", "threshold_of_film"]
 
 
-def read_school_film(path: Path, embedder: FaceEmbedder, hands: RaisedHands | None, tell: Tell) -> FilmReading:
+def read_school_film(
+    path: Path, embedder: FaceEmbedder, hands: RaisedHands | None, tell: Tell, judges: bool = False
+) -> FilmReading:
     """Read a film with a pack, whose own threshold says when two views are one face; see
     :func:`faces.film.reading.read_film`."""
-    return read_film(str(path), embedder, embedder.pack.threshold, hands, tell)
+    return read_film(str(path), embedder, embedder.pack.threshold, hands, tell, judges=judges)
 
 
 def threshold_of_film(gallery: Gallery, reading: FilmReading) -> tuple[float, OperatingPoint]:
@@ -44,7 +47,7 @@ def threshold_for_chances(gallery: Gallery, point: OperatingPoint, chances: int)
     curve = point.curve
     if curve is None and chances > 1 and point.people <= _FITTED_TO:
         curve = _fitted(gallery)
-    return film_threshold(point, curve, chances)
+    return raised_threshold(point, curve, chances)
 
 
 def _fitted(gallery: Gallery) -> CalibrationCurve | None:

@@ -4,26 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
 
 from faces.liveness.values import LivenessScore
+from gallery.documents.attendance import WAIT_REASON, LivenessDecision, WaitReason
+from gallery.threshold.liveness_calibration import LivenessCalibration
 from presente.errors import ConfigError
 from presente.installation import command_line
 from presente.settings.liveness import LivenessMode, LivenessModes, LivenessUse, TargetBpcer
-
-LivenessDecision = Literal["live", "attack", "not_judged"]
-"""A bona fide presentation; a presentation attack; a face that the pack cannot judge."""
-
-
-class LivenessCalibration(Protocol):
-    """What ``evaluation calibrate --bpcer`` stored for a pack."""
-
-    @property
-    def target(self) -> float:
-        """The share of live faces that may be taken for attacks (BPCER), as it was asked for."""
-
-    def threshold(self, bpcer: float) -> float:
-        """The score below which that share of the live faces lies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +19,6 @@ class LivenessPoint:
 
     threshold: float
     source: str
-
-
-def _uncalibrated() -> LivenessCalibration | None:
-    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +31,7 @@ class LivenessPolicy:
         declared: the pack's own threshold, from 0 to 1.
         asked: the threshold that the settings give.
         came_from: where ``asked`` comes from.
-        calibration: gives what is stored for the pack, None when there is nothing; asked for every decision, so it
-            keeps what it read for a second.
+        calibration: gives what is stored for the pack, None when there is nothing. It is asked for every decision.
     """
 
     modes: LivenessModes
@@ -57,7 +39,7 @@ class LivenessPolicy:
     declared: float = 1.0
     asked: float | TargetBpcer | None = None
     came_from: str = "default"
-    calibration: Callable[[], LivenessCalibration | None] = _uncalibrated
+    calibration: Callable[[], LivenessCalibration | None] = lambda: None
 
     def mode(self, use: LivenessUse) -> LivenessMode:
         """How a use is judged."""
@@ -67,7 +49,7 @@ class LivenessPolicy:
         """The threshold that holds now.
 
         Raises:
-            ConfigError: ``liveness_not_calibrated`` when a rate is asked for and nothing is stored for the pack.
+            ConfigError: ``liveness_not_calibrated`` when a rate is asked for that nothing stored for the pack gives.
             StoreError: of the store.
         """
         if isinstance(self.asked, float):
@@ -81,7 +63,8 @@ class LivenessPolicy:
         raise ConfigError(
             "liveness_not_calibrated",
             f"PRESENTE_LIVENESS_THRESHOLD is {self.asked}, and the gallery has no calibration of {self.tag}.",
-            f"Run `{command_line(f'evaluation calibrate --bpcer {self.asked.bpcer:g}')}`, or give a score.",
+            f"Run `{command_line(f'evaluation calibrate --bpcer {self.asked.bpcer:g} --bona-fide DIR')}`, or give a "
+            "score.",
         )
 
     def decision(self, score: LivenessScore) -> LivenessDecision:
@@ -99,3 +82,15 @@ def decided(score: LivenessScore, point: LivenessPoint) -> LivenessDecision:
     if score.score is None:
         return "not_judged"
     return "live" if score.score >= point.threshold else "attack"
+
+
+def wait_reason(score: LivenessScore | None, point: LivenessPoint) -> WaitReason:
+    """Why a face does not pass by a threshold where only live ones do; empty of one that does.
+
+    One that no one asked about does not.
+    """
+    return WAIT_REASON.get("not_judged" if score is None else decided(score, point), "")
+
+
+NOT_JUDGED = LivenessPolicy(LivenessModes())
+"""Where no use is judged."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
@@ -15,15 +15,18 @@ from typing import Any, Literal, cast
 import msgspec
 import numpy as np
 
+from faces.detection.finder import Stage, untimed
 from faces.embedder import EmbeddedFace, FaceEmbedder
-from faces.reading import Detail
-from gallery.decision import Decision, once_each
+from faces.reading import AlignedFace, Detail
+from gallery.decision import Decision, once_each, unless_live
 from gallery.documents.values import EnrolledPhoto, Template
 from gallery.gallery import Gallery
 from gallery.threshold.operating_point import OperatingPoint
 from presente.errors import shown
 from presente.face_json import identified_face_json
 from presente.installation import command_line
+from presente.liveness import NOT_JUDGED, LivenessPoint, LivenessPolicy, wait_reason
+from presente.settings.liveness import LivenessUse
 from presente.stages import tell
 
 WhichFaces = Literal["all", "largest"]
@@ -85,7 +88,8 @@ class Identified:
     """A photo's faces, largest first, with a decision for each.
 
     ``hint`` says what to do when there was no one to compare with; None otherwise. ``rotated``: degrees, clockwise, by
-    which the photo had to be turned. ``covers``: the share of all people that was searched.
+    which the photo had to be turned. ``covers``: the share of all people that was searched. ``live_from``: the score
+    from which a face counts as live; None where that was not asked.
     """
 
     faces: tuple[tuple[EmbeddedFace, Decision], ...]
@@ -94,20 +98,53 @@ class Identified:
     hint: str | None = None
     rotated: int = 0
     covers: float = 1.0
+    live_from: LivenessPoint | None = None
 
 
-def identify(content: bytes, embedder: FaceEmbedder, gallery: Gallery, query: IdentifyQuery) -> Identified:
-    """Find every face of a photo and say who it is. A person is named for one face at most (:func:`once_each`).
+def embed_judged(
+    embedder: FaceEmbedder,
+    aligned: Sequence[AlignedFace],
+    policy: LivenessPolicy,
+    use: LivenessUse,
+    stage: Stage = untimed,
+) -> tuple[list[EmbeddedFace], LivenessPoint | None]:
+    """Templates of aligned faces, and how live they look where that is asked of a use.
+
+    Returns:
+        the faces; and the score from which one counts as live, None where it is not asked.
+
+    Raises:
+        ConfigError, StoreError: as :meth:`presente.liveness.LivenessPolicy.point`.
+    """
+    with stage("embed"):
+        faces = embedder.embed(aligned)
+    if policy.mode(use) == "off":
+        return faces, None
+    point = policy.point()
+    with stage("liveness"):
+        scores = embedder.judged(aligned)
+    return [replace(face, liveness=score) for face, score in zip(faces, scores, strict=True)], point
+
+
+def identify(
+    content: bytes,
+    embedder: FaceEmbedder,
+    gallery: Gallery,
+    query: IdentifyQuery,
+    policy: LivenessPolicy = NOT_JUDGED,
+) -> Identified:
+    """Find every face of a photo and say who it is. A person is named for one face at most (:func:`once_each`); where
+    only live faces pass, for a face that is live.
 
     Raises:
         PhotoRefused: the bytes are not a photo that can be used.
         InvalidInput: ``invalid_k``.
+        ConfigError: ``liveness_not_calibrated``.
     """
     timings = Timings()
     read = embedder.read_faces(content, timings.stage, query.detail, query.faces)
     aligned = read.faces[:1] if query.faces == "largest" else read.faces
-    with timings.stage("embed"):
-        faces = embedder.embed(aligned)
+    faces, live_from = embed_judged(embedder, aligned, policy, "identify", timings.stage)
     with timings.stage("search", told=False):  # searching and the store tell of themselves
         probes = np.array([face.template for face in faces], dtype=np.float32).reshape(-1, gallery.dim)
         k = max(1, min(query.k, query.most_candidates // max(1, len(faces))))
@@ -118,8 +155,10 @@ def identify(content: bytes, embedder: FaceEmbedder, gallery: Gallery, query: Id
         (held_to, decisions), covers = gallery.partially(ask) if query.partial else (ask(gallery), 1.0)
     empty = any(decision.reason == "empty_gallery" for decision in decisions)
     hint = empty_search_hint(gallery, query.clase, query.cohort) if empty else None
+    if live_from is not None and policy.mode("identify") == "enforce":
+        decisions = unless_live(decisions, [wait_reason(face.liveness, live_from) for face in faces])
     named = tuple(zip(faces, once_each(decisions), strict=True))
-    return Identified(named, held_to, timings.as_dict(), hint, read.rotated, covers)
+    return Identified(named, held_to, timings.as_dict(), hint, read.rotated, covers, live_from)
 
 
 def empty_search_hint(gallery: Gallery, clase: str | None, cohort: bool) -> str:
@@ -167,5 +206,7 @@ def digest_of(content: bytes) -> str:
 
 def identified_json(found: Identified) -> list[dict[str, Any]]:
     """Every face of a photo as plain values of JSON: where it is and who it is."""
-    faces = [identified_face_json(face, decision, found.operating_point) for face, decision in found.faces]
+    faces = [
+        identified_face_json(face, decision, found.operating_point, found.live_from) for face, decision in found.faces
+    ]
     return cast("list[dict[str, Any]]", msgspec.to_builtins(faces))

@@ -14,7 +14,6 @@ from datetime import timedelta
 from functools import partial
 
 from gallery.access_log.recorder import AccessLog
-from gallery.privacy.retention import Policy
 from gallery.signing import public_key
 from presente import cli, composition, logs
 from presente.errors import ConfigError
@@ -42,6 +41,7 @@ from server.photo_enrolment import PhotoRoom
 from server.service import Service, ServiceHandle
 from server.telemetry.telemetry import Telemetry
 from server.telemetry.tracing import Tracing, open_tracing
+from server.unknown_faces import UnknownFaces
 from server.webhook.sender import open_webhook
 
 _BIND_FAILURES = {
@@ -95,9 +95,17 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
         cleanup.callback(access_log.close)
         if warning := gallery.operating_point().warning():  # and a rate without a calibration stops here
             logging.warning("%s", warning)
+        liveness = composition.open_liveness(settings)
+        liveness_policy = composition.liveness_policy(settings, liveness, gallery.store)
+        if liveness is not None:
+            liveness_policy.point()  # a rate without a calibration stops here, too
         telemetry.gauges.admission = admission = open_admission(settings.memory_mb)
         decoder = open_decoder(admission)
         cleanup.callback(decoder.close)
+        keeps_unknown = settings.unknowns == "keep"
+        unknown_faces = UnknownFaces(gallery, telemetry.kept_unknown) if keeps_unknown else None
+        if unknown_faces is not None:
+            cleanup.callback(unknown_faces.close)
         cleanup.callback(service_handle.put, None)
         cleanup.callback(http.stop)  # finishes what is being answered
         cleanup.callback(app.extensions["presente.events"].close)  # before that: who follows a session would wait
@@ -112,7 +120,7 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
 
         forget_copies()  # an erasure may have been cut off, or others may have erased while no server ran here
         gallery.index.watch(_WATCH_S, forget_copies)
-        embedder = composition.open_embedder(settings, pack, decoder)
+        embedder = composition.open_embedder(settings, pack, decoder, liveness, keeps_unknown)
         forget = partial(composition.forget_copies, settings)
         clock = composition.open_clock(settings)
         keeps = settings.session_photos == "until_closed"
@@ -131,7 +139,9 @@ def run_serve(_: argparse.Namespace, settings: Settings, output: cli.Output) -> 
             clock,
             *parts,
             sees_hands=hands,
-            policy=Policy(settings.retention, settings.withdrawal_days),
+            policy=composition.privacy_policy(settings),
+            liveness=liveness_policy,
+            unknown_faces=unknown_faces,
         )
         service_handle.put(service)
         webhook = open_webhook(

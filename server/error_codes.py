@@ -14,15 +14,18 @@ CODES: Mapping[int, frozenset[str]] = {
         "invalid_columns", "missing_column", "no_sheet", "several_sheets", "sheet_too_large", "unknown_rows",
         "unreadable_sheet", "invalid_accion", "invalid_base64", "invalid_cohort",
         "invalid_consent",
-        "invalid_cursor", "invalid_detail", "invalid_embeddings", "invalid_faces", "invalid_fecha", "invalid_field",
+        "invalid_cursor", "invalid_detail", "invalid_embeddings", "invalid_face", "invalid_faces", "invalid_fecha",
+        "invalid_field",
         "invalid_force", "invalid_format", "invalid_frame", "invalid_grant", "invalid_history", "invalid_host",
         "invalid_idempotency_key", "invalid_json", "invalid_k", "invalid_length", "invalid_limit", "invalid_name",
         "invalid_aside", "invalid_asked", "invalid_consent_ended", "invalid_names", "invalid_dry_run",
         "invalid_fpir", "invalid_npy", "invalid_parameter", "invalid_partial", "invalid_password",
+        "invalid_order",
         "invalid_purpose", "invalid_severity", "invalid_size", "invalid_sort", "invalid_state", "invalid_status",
         "invalid_student", "invalid_form", "invalid_threshold", "invalid_times", "no_video",
         "invalid_without_consent", "invalid_without_photos", "missing_field", "missing_parameter", "no_photos",
-        "not_finite", "one_photo_needed", "repeated_header", "same_student", "too_many_photos", "two_keys",
+        "not_finite", "one_photo_needed", "repeated_header", "same_student", "same_unknown_person",
+        "too_many_photos", "two_keys",
         "unknown_field", "unknown_parameter",
     }),
     401: frozenset({"missing_key", "session_ended", "unknown_key", "wrong_password"}),
@@ -33,16 +36,18 @@ CODES: Mapping[int, frozenset[str]] = {
     }),
     404: frozenset({
         "account_not_found", "accounts_off", "calibration_not_found", "class_not_found", "entry_not_found",
-        "face_not_found", "finding_not_found", "import_not_found", "job_not_found", "key_not_found", "not_found",
-        "photo_not_found", "receipt_not_found", "session_not_found", "student_not_found",
+        "face_not_found", "finding_not_found", "import_not_found", "job_not_found", "key_not_found",
+        "negative_not_found", "not_found", "photo_not_found", "receipt_not_found", "session_not_found",
+        "student_not_found", "unknown_person_not_found", "unknowns_off",
     }),
     405: frozenset({"method_not_allowed"}),
     408: frozenset({"request_timeout"}),
     409: frozenset({
         "already_set_up", "ambiguous_name", "consent_withdrawn", "different_person", "film_starts_differ",
         "idempotency_key_reused",
-        "import_started", "last_admin", "name_taken", "no_room_for_photos", "no_session", "possible_duplicate",
-        "session_closed", "session_exists", "several_sessions", "student_exists", "student_removed", "threshold_is_set",
+        "import_started", "last_admin", "name_taken", "no_room_for_photos", "no_session",
+        "photo_is_enrolled", "possible_duplicate", "session_closed", "session_exists", "several_sessions",
+        "student_exists", "student_removed", "threshold_is_set",
         "too_many_imports", "too_many_jobs",
     }),
     411: frozenset({"length_required"}),
@@ -58,8 +63,9 @@ CODES: Mapping[int, frozenset[str]] = {
     501: frozenset({"hands_off"}),
     503: frozenset({
         "access_log_full", "busy", "calibration_unreadable", "data_key_missing",
-        "documents_missing", "erasure_incomplete", "erasure_list_unwritable", "lease_lost", "master_key_missing",
-        "not_ready", "pack_mismatch", "request_in_progress", "seal_broken", "shards_missing",
+        "documents_missing", "erasure_incomplete", "erasure_list_unwritable", "lease_lost",
+        "liveness_not_calibrated", "master_key_missing", "not_ready", "pack_mismatch", "request_in_progress",
+        "seal_broken", "shards_missing",
         "signing_key_unreadable", "snapshot_gone",
         "store_unavailable", "store_unsealed",
     }),
@@ -98,6 +104,9 @@ PHOTO = frozenset({
     "too_small", "unsupported_format",
 })  # fmt: skip
 """What a photo may be refused for when it is read."""
+
+JUDGED = frozenset({"liveness_not_calibrated"})
+"""What a photo may be refused for of which it is asked whether its faces are live."""
 
 PORTRAIT = frozenset({"low_quality", "multiple_faces", "no_face"})
 """What a photo of one person may be refused for."""

@@ -7,7 +7,10 @@ from typing import Protocol
 
 from gallery.attendance.face_attendance import FaceAttendance
 from gallery.decision import Decision
+from gallery.documents.attendance import LivenessDecision
 from gallery.threshold.operating_point import OperatingPoint
+from presente.settings.liveness import LivenessUse
+from server.unknown_faces import UnknownOutcome
 
 
 class Observer(Protocol):
@@ -22,6 +25,12 @@ class Observer(Protocol):
     def verified(self, same_person: bool, score: float | None) -> None:
         """A photo was compared with one student; ``score`` None when the student has no template."""
 
+    def judged(self, use: LivenessUse, decisions: Sequence[LivenessDecision]) -> None:
+        """It was decided of the faces of a photo, or of a film, whether they are live: one decision per face."""
+
+    def kept_unknown(self, outcome: UnknownOutcome) -> None:
+        """Something became of an unknown face; told by the thread that keeps them, or one that answers a request."""
+
     def enrolled(self, photos: int) -> None:
         """So many photos were enrolled, one face of each."""
 
@@ -34,6 +43,12 @@ class _NoObserver:
         pass
 
     def verified(self, same_person: bool, score: float | None) -> None:
+        pass
+
+    def judged(self, use: LivenessUse, decisions: Sequence[LivenessDecision]) -> None:
+        pass
+
+    def kept_unknown(self, outcome: UnknownOutcome) -> None:
         pass
 
     def enrolled(self, photos: int) -> None:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
+from datetime import UTC
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from faces.embedder import EmbeddedFace, FaceEmbedder
+from faces.film.frame_looks import FrameLooks
 from faces.image.jpeg_copy import jpeg_copy
+from faces.liveness.values import LivenessScore
 from faces.recognition import unit_rows
 from gallery.access_log.recorder import AccessLog
 from gallery.attendance.attendance_log import AttendanceLog
 from gallery.attendance.session_log import SessionLog
 from gallery.decision import Candidate
+from gallery.documents.attendance import WaitReason
 from gallery.documents.erasure_list import NOT_ASKED, Cause
 from gallery.documents.jobs import Job
 from gallery.documents.scope import Scope
 from gallery.documents.student_rules import check_student, student_not_found
+from gallery.documents.unknown_people import UnknownSource
 from gallery.documents.values import EnrolmentMode, StoredPhoto, StoredStudent, Student
 from gallery.enrolment.nearest_others import SimilarStudent
 from gallery.gallery import Gallery
@@ -29,12 +35,15 @@ from gallery.privacy.receipts import Receipt, erase_photo, erase_student, new_co
 from gallery.privacy.retention import NOTHING_GOES, Policy
 from presente.clock import MACHINE_CLOCK, Clock
 from presente.errors import InvalidInput, NotFound, StoreError, shown
-from presente.recognition import Identified, IdentifyQuery, identify
+from presente.liveness import NOT_JUDGED, LivenessPoint, LivenessPolicy, decided, wait_reason
+from presente.recognition import Identified, IdentifyQuery, embed_judged, identify
+from presente.settings.liveness import LivenessUse
 from presente.stages import stage
 from server.imports.desk import ImportDesk
 from server.observer import NO_OBSERVER, Observer
-from server.photo_enrolment import AcceptedEnrolment, PhotoEnroller, PhotoRoom
+from server.photo_enrolment import AcceptedEnrolment, PhotoEnroller, PhotoRoom, ReadPhoto
 from server.readiness import LOADING, MOST_BEHIND_S, Readiness, ReadinessCheck
+from server.unknown_faces import SeenFace, UnknownFaces
 
 STUDENT_ROOM = PhotoRoom(10, 25_000_000)
 """What the settings say where nothing is set."""
@@ -45,12 +54,19 @@ _PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """Whether a photo's most prominent face is a given student; ``score`` None when the student has no template."""
+    """Whether a photo's most prominent face is a given student; ``score`` None when the student has no template.
+
+    ``live_from``: the score from which the face counts as live; None where that was not asked. ``reason``: why a face
+    that is close enough is not the student, because it may be a picture, or a person said it of a face like it;
+    otherwise empty.
+    """
 
     face: EmbeddedFace
     score: float | None
     threshold: float
     same_person: bool
+    live_from: LivenessPoint | None = None
+    reason: WaitReason | Literal["told_apart"] = ""
 
 
 class Service:
@@ -73,6 +89,8 @@ class Service:
         forget_film: Callable[[Job], None] = lambda _: None,
         sees_hands: bool = False,
         policy: Policy = NOTHING_GOES,
+        liveness: LivenessPolicy = NOT_JUDGED,
+        unknown_faces: UnknownFaces | None = None,
     ) -> None:
         """Serve a gallery.
 
@@ -92,6 +110,8 @@ class Service:
             forget_film: deletes the film of a job that has ended, if it lies here.
             sees_hands: whether raised hands are looked for in films.
             policy: how long what is kept.
+            liveness: where it is asked whether faces are live, and what is done then; the embedder has a pack for it.
+            unknown_faces: keeps faces of unknown people, of which the embedder cuts out pictures; None: no one does.
         """
         self.embedder = embedder
         self.gallery = gallery
@@ -103,6 +123,9 @@ class Service:
         self.forget_film = forget_film
         self.sees_hands = sees_hands
         self.policy = policy
+        self.liveness = liveness
+        self.frame_looks = FrameLooks(embedder.pack.threshold)
+        self.unknown_faces = unknown_faces
         self.clock = clock
         self.observer = observer
         self.access_log = access_log or AccessLog(gallery.store.access_log, "off")
@@ -132,18 +155,55 @@ class Service:
             Forbidden: ``class_not_yours``.
         """
         self.gallery.scope.check_class(query.clase)  # a search would refuse it, too, once the photo was read
-        found = identify(content, self.embedder, self.gallery, query)
+        found = identify(content, self.embedder, self.gallery, query, self.liveness)
         self.observer.identified([decision for _, decision in found.faces], found.operating_point)
+        self.tell_liveness("identify", [face for face, _ in found.faces], found.live_from)
+        unknown = (face for face, decision in found.faces if decision.verdict == "unknown")
+        self.keep_unknown(unknown, found.live_from, "identify")
         return found
+
+    def keep_unknown(
+        self,
+        faces: Iterable[EmbeddedFace],
+        live_from: LivenessPoint | None,
+        source: UnknownSource,
+        clase: str = "",
+        session: int = 0,
+    ) -> None:
+        """Let faces of a photo that were decided unknown be kept, if any are, but those that were taken for attacks.
+
+        It waits for nothing.
+        """
+        if self.unknown_faces is None:
+            return
+        at = self.clock.now().astimezone(UTC).isoformat(timespec="seconds")
+        self.unknown_faces.see(
+            SeenFace(face.template, face.quality, face.picture, at, source, clase, session)
+            for face in faces
+            if face.picture is not None and not _is_attack(face.liveness, live_from)
+        )
+
+    def tell_liveness(self, use: LivenessUse, faces: Sequence[EmbeddedFace], live_from: LivenessPoint | None) -> None:
+        """Tell the observer whether faces are live, where that was asked."""
+        if live_from is not None:
+            scores = (face.liveness for face in faces)
+            self.observer.judged(use, [decided(score, live_from) for score in scores if score is not None])
 
     def verify(self, content: bytes, matricula: str, threshold: float | None) -> VerifyResult:
         """Compare a photo's most prominent face with one student's templates."""
-        face = self.embedder.embed_portrait(content, stage=stage)[1]
+        _, aligned = self.embedder.read_portrait(content, stage=stage)
+        (face,), live_from = embed_judged(self.embedder, [aligned], self.liveness, "verify", stage)
         point = self.gallery.whole.operating_point(threshold)
         score = self.gallery.compare(face.template, matricula)
-        same_person = score is not None and score >= point.threshold
+        close_enough = score is not None and score >= point.threshold
+        apart = close_enough and self.gallery.is_told_apart(face.template, matricula, score or 0.0, point.threshold)
+        enforced = live_from is not None and self.liveness.mode("verify") == "enforce"
+        waits = wait_reason(face.liveness, live_from) if close_enough and enforced and live_from else ""
+        reason: WaitReason | Literal["told_apart"] = "told_apart" if apart else waits
+        same_person = close_enough and not reason
         self.observer.verified(same_person, score)
-        return VerifyResult(face, score, point.threshold, same_person)
+        self.tell_liveness("verify", [face], live_from)
+        return VerifyResult(face, score, point.threshold, same_person, live_from, reason)
 
     def enrol(
         self, student: Student, photos: Sequence[bytes], mode: EnrolmentMode, force: bool = False
@@ -151,6 +211,14 @@ class Service:
         """Enrol a student, all photos or none; see :meth:`PhotoEnroller.enrol`."""
         room = self._student_room if self.gallery.scope.matricula else None  # a student asks
         accepted = self._enroller.enrol(student, photos, mode, force, room)
+        self.observer.enrolled(len(photos))
+        return accepted
+
+    def enrol_read(
+        self, student: Student, photos: Sequence[ReadPhoto], mode: EnrolmentMode, force: bool
+    ) -> AcceptedEnrolment:
+        """Enrol a student with photos whose faces are embedded already; see :meth:`PhotoEnroller.enrol_read`."""
+        accepted = self._enroller.enrol_read(student, photos, mode, force)
         self.observer.enrolled(len(photos))
         return accepted
 
@@ -237,6 +305,8 @@ class Service:
     def _without_copies(self, matricula: str) -> Iterator[None]:
         """Delete what is kept of a student outside the gallery, around an erasure: rows of an import before it, so that
         none of them enrols the student anew, and all once more after it, for what came meanwhile."""
+        if self.unknown_faces is not None:
+            self.unknown_faces.settle()  # what a photo has just shown is erased with the rest
         if self.imports is not None:
             self.imports.forget([matricula])
         try:
@@ -281,6 +351,10 @@ class Service:
     def _as_jpeg(self, content: bytes) -> bytes:
         with self.embedder.opened(content) as photo:
             return jpeg_copy(photo.pixels)
+
+
+def _is_attack(score: LivenessScore | None, live_from: LivenessPoint | None) -> bool:
+    return score is not None and live_from is not None and decided(score, live_from) == "attack"
 
 
 def search_unit_rows(

@@ -255,3 +255,17 @@ def test_sealing(tmp_path: Path) -> None:
     for what, figures in found["figures"].items():
         assert figures.keys() == {"clear", "sealed", "names", "index_in_the_clear"} and min(figures.values()) > 0
         assert found["times_the_clear"][what]["sealed"] == about(figures["sealed"] / figures["clear"])
+
+
+def test_clusters() -> None:
+    found = printed("benchmarks.clusters", "--templates", "1200", "--dbscan", "400", "--dim", "128")
+    large, small, dbscan = found["runs"]
+    assert [run["method"] for run in found["runs"]] == ["served", "served", "dbscan"]
+    assert (large["templates"], large["people"], small["people"], dbscan["people"]) == (1200, 60, 20, 20)
+    assert large["kept"] <= 8 * large["groups"] and large["f1"] > 0.95 and small["one_p50_ms"] > 0
+
+
+def test_unknown_faces() -> None:
+    found = printed("benchmarks.unknown_faces", "--times", "2")
+    assert found["faces"] == 10 and found["outcomes"] == {"added": 10, "seen_again": 20}
+    assert min(found["identify_off_ms"], found["identify_keep_ms"], found["thread_ms_per_face"]) > 0

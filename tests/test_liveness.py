@@ -3,6 +3,7 @@
 import pytest
 
 from faces.liveness.values import LivenessScore
+from gallery.threshold.liveness_calibration import LivenessCalibration
 from presente.composition import liveness_policy, open_liveness_reader
 from presente.errors import ConfigError
 from presente.liveness import LivenessPoint, LivenessPolicy, decided
@@ -12,13 +13,13 @@ from presente.settings.liveness import LivenessModes, TargetBpcer, liveness_mode
 TAG = "mine@0123456789ab"
 
 
-class Curve:
-    """A calibration whose threshold is ten times the rate."""
+SCORES = tuple(i / 10 for i in range(10)) + (1.0,) * 90
+STORED = LivenessCalibration(TAG, 0.02, 100, 100, SCORES, 0.0, 0.1, 0, "2026-01-01T00:00:00+00:00")
+"""A calibration whose threshold is ten times the rate."""
 
-    target = 0.02
 
-    def threshold(self, bpcer: float) -> float:
-        return 10 * bpcer
+def stored() -> LivenessCalibration:
+    return STORED
 
 
 @pytest.mark.parametrize(
@@ -74,12 +75,12 @@ def test_the_threshold_is_the_settings_else_the_stored_else_the_packs() -> None:
     own = LivenessPolicy(modes, TAG, 0.4)
     assert own.point() == LivenessPoint(0.4, f"pack {TAG}")
     assert (own.mode("identify"), own.mode("verify"), own.mode("attendance")) == ("observe", "off", "enforce")
-    stored = LivenessPolicy(modes, TAG, 0.4, calibration=Curve)
-    assert stored.point() == LivenessPoint(0.2, "calibrated bpcer=0.02")
-    assert stored.decision(LivenessScore(0.3, TAG)) == "live" and own.decision(LivenessScore(0.3, TAG)) == "attack"
-    asked = LivenessPolicy(modes, TAG, 0.4, TargetBpcer(0.05), "flag", Curve)
+    kept = LivenessPolicy(modes, TAG, 0.4, calibration=stored)
+    assert kept.point() == LivenessPoint(0.2, "calibrated bpcer=0.02")
+    assert kept.decision(LivenessScore(0.3, TAG)) == "live" and own.decision(LivenessScore(0.3, TAG)) == "attack"
+    asked = LivenessPolicy(modes, TAG, 0.4, TargetBpcer(0.05), "flag", stored)
     assert asked.point() == LivenessPoint(0.5, "calibrated bpcer=0.05")
-    given = LivenessPolicy(modes, TAG, 0.4, 0.9, "PRESENTE_LIVENESS_THRESHOLD", Curve)
+    given = LivenessPolicy(modes, TAG, 0.4, 0.9, "PRESENTE_LIVENESS_THRESHOLD", stored)
     assert given.point() == LivenessPoint(0.9, "PRESENTE_LIVENESS_THRESHOLD")
 
 
@@ -92,8 +93,8 @@ def test_a_rate_without_a_calibration_says_how_to_get_one() -> None:
 def test_the_settings_make_the_policy() -> None:
     settings = load_settings(environment={"PRESENTE_LIVENESS": "verify=enforce", "PRESENTE_LIVENESS_THRESHOLD": "0.65"})
     reader = open_liveness_reader(settings)
-    policy = liveness_policy(settings, reader, lambda: None)
+    policy = liveness_policy(settings, reader)
     assert policy.mode("verify") == "enforce" and policy.tag == reader.pack.tag
     assert policy.point() == LivenessPoint(0.65, "PRESENTE_LIVENESS_THRESHOLD")
-    off = liveness_policy(Settings(), None, lambda: None)
+    off = liveness_policy(Settings(), None)
     assert off.mode("attendance") == "off" and off.tag == ""

@@ -1,4 +1,5 @@
-"""``calibrate``: fit the share of strangers who reach a score, and keep the curve with the gallery."""
+"""``calibrate``: fit the share of strangers who reach a score, and keep the curve with the gallery; or, by
+:mod:`evaluation.commands.calibrate_liveness`, the score from which a face is called live."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from evaluation.commands.calibrate_liveness import calibrate_liveness
 from evaluation.experiment import Experiment
 from evaluation.templates import as_probe
 from faces.image.decode import ACCEPTED_SUFFIXES
@@ -22,6 +24,7 @@ from presente.command_log import CommandLog
 from presente.errors import InvalidInput
 from presente.settings import Settings
 
+_FPIR = 0.001
 _LADDER = (0.1, 0.03, 0.01, 0.003, 0.001, 0.0001)
 
 
@@ -37,9 +40,8 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--fpir",
         type=float,
-        default=0.001,
         metavar="RATE",
-        help="share of strangers who may be named, as the gallery's default",
+        help=f"share of strangers who may be named, as the gallery's default [default {_FPIR:g}]",
     )
     parser.add_argument(
         "--unknown",
@@ -47,11 +49,32 @@ def add(commands: Any) -> None:
         metavar="DIR",
         help="photos of people who are not enrolled: one folder per person, or single files of different people",
     )
+    parser.add_argument(
+        "--bpcer",
+        type=float,
+        metavar="RATE",
+        help="instead, of the liveness check: share of live people who may be called attacks",
+    )
+    parser.add_argument(
+        "--bona-fide",
+        type=Path,
+        metavar="DIR",
+        help="with --bpcer: photos of live people, taken as the service will take them, in folders as with --unknown",
+    )
 
 
 def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Search for people who are not enrolled, fit the curve to their best scores, and store it."""
-    check_target(arguments.fpir)
+    if (arguments.bpcer is None) != (arguments.bona_fide is None):
+        raise InvalidInput("missing_protocol", "Of --bpcer and --bona-fide one is missing.", "Give both.")
+    if arguments.bpcer is not None:
+        if arguments.fpir is not None or arguments.unknown is not None:
+            raise InvalidInput(
+                "missing_protocol", "--bpcer was given with --fpir or --unknown.", "Calibrate one after the other."
+            )
+        return calibrate_liveness(arguments.bpcer, arguments.bona_fide, settings, output)
+    fpir = _FPIR if arguments.fpir is None else arguments.fpir
+    check_target(fpir)
     pack = composition.open_pack(settings)
     gallery = composition.open_gallery(settings, pack)
     try:
@@ -65,7 +88,7 @@ def run(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -
             searches = impostor_scores.from_gallery(
                 students, impostor_scores.enrolled_people(gallery.store, gallery.dim, cohort=True)
             )
-        curve = impostor_scores.calibrate(searches, people, pack.tag, arguments.fpir)
+        curve = impostor_scores.calibrate(searches, people, pack.tag, fpir)
         gallery.store.store_calibration(curve.to_json())
         log = CommandLog(gallery.store.access_log, composition.open_clock(settings), settings.access_log)
         log.write(AccessAction.CALIBRATED)

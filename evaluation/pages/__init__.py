@@ -11,7 +11,9 @@ from evaluation.pages.parts import FaceCutter, ReportPage
 from presente.errors import InvalidInput
 
 RESULT, REPORT = "result.json", "report.html"
-PROTOCOLS = ("identification", "verification", "kfold", "compare", "classroom", "robustness", "film")
+PROTOCOLS = (
+    *("identification", "verification", "kfold", "compare", "classroom", "robustness", "film", "liveness", "clusters"),
+)
 """Each has a module of its name here. It is imported when a report is made, because plots are slow to import."""
 
 

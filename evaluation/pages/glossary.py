@@ -25,9 +25,30 @@ _TERMS = {
     "First sight": "When a student's face was first found, less the moment at which it came into the picture. Of faces "
     "that are joined to one, the first of them counts.",
     "Raise found": "A raise of a student that the service reports of this student, less than a second apart.",
+    "Bona fide": "A presentation of the live person before the camera; all others are attack presentations "
+    "(ISO/IEC 30107-3).",
+    "Kind of attack": "What is held before the camera: a screen, a print, a mask. The standard calls it the species of "
+    "the attack instrument.",
+    "APCER": "Attack presentation classification error rate: share of the attacks of one kind, of those that got a "
+    "score, that are called live.",
+    "BPCER": "Bona fide presentation classification error rate: share of live people, of those who got a score, who "
+    "are called attacks.",
+    "ACER": "Half the sum of BPCER and the worst kind's APCER. Papers give it; it hides which of the two is large.",
+    "EER of attacks": "The rate at which as large a share of a kind's attacks pass as of live people are refused.",
+    "No response": "Photos that got no score: no face was found, it is too small, or the photo shows too little around "
+    "it. APNRR of attacks, BPNRR of live people.",
+    "Held up": "Share of all live people, with a score or without, who are not called live: whom an enforced check "
+    "keeps waiting.",
+    "Live score": "How much a face looks like a live one to the model, from 0 to 1.",
+    "Interval of people": "95 % interval of Wilson with the effective number of photos: photos of one person count for "
+    "less than photos of several. That of EER takes photos as independent, and is, if anything, too narrow.",
     "Level": "How strongly a photo was changed; “as it is” is the photo itself.",
     "Accuracy of folds": "Share of a fold's pairs decided rightly at the threshold that was best for all other folds.",
     "Accuracy": "Share of photos named rightly; “Desconocido” is the right name of a stranger.",
+    "Pairs in groups": "Precision: of the pairs of photos in one group, the share that shows one person. Recall: of "
+    "the pairs that show one person, the share in one group. F1 is their harmonic mean.",
+    "B-cubed": "For each photo the share of its group that shows its person (precision), and the share of its person's "
+    "photos that is in its group (recall); the means over all photos.",
     "Precision and recall": "Of photos given a name, the share that is that person's; of a person's photos, the share "
     "given the name. Weighted by how many photos each has.",
 }

@@ -8,13 +8,13 @@ of one person do, unless both were seen at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faces.film.tracker import GAP_S, Embed, Look, Track, Tracker
+from faces.film.tracker import GAP_S, Embed, Judge, Look, Track, Tracker, unjudged
 from faces.film.tracks import distances, joined, overlap
 from faces.film.values import FilmAppearance, FilmView
 from faces.film.views import ONE_FACE, TrackView, fused, one_face
@@ -51,14 +51,15 @@ class _Piece:
 class FaceFollower:
     """Follows faces through the frames of one film, in order. Not safe to use from several threads."""
 
-    def __init__(self, embed: Embed, same: float) -> None:
+    def __init__(self, embed: Embed, same: float, judge: Judge = unjudged) -> None:
         """Follow faces.
 
         Args:
             embed: makes templates.
             same: the cosine from which two templates are taken for one person's.
+            judge: says how live the views look that are embedded.
         """
-        self._embed = embed
+        self._embed, self._judge = embed, judge
         self._same = same
         self._tracker = Tracker()
         self._pieces: list[_Piece] = []
@@ -93,6 +94,8 @@ class FaceFollower:
     def _divided(self, track: Track, views: Sequence[TrackView]) -> list[_Piece]:
         """The pieces of a track, a new one wherever its views begin to show another face."""
         vectors = self._embed([view.aligned for view in views])
+        scores = self._judge([view.aligned for view in views])
+        judged = [replace(view.shown, liveness=score) for view, score in zip(views, scores, strict=True)]
         groups = one_face(vectors, ONE_FACE * self._same)
         face_of = {place: face for face, group in enumerate(groups) for place in group}
         order = [face_of[place] for place in range(len(views))]
@@ -102,7 +105,7 @@ class FaceFollower:
             looks, places = zip(*run, strict=True)
             shown = sorted(set(places))
             spans = list(joined([(at_s, at_s) for at_s, _ in looks], GAP_S))
-            views_of = [views[each].shown for each in shown]
+            views_of = [judged[each] for each in shown]
             pieces.append(_Piece(track.number, views_of, vectors[shown], spans, list(looks)))
         return pieces
 

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faces.embedder import EmbeddedFace
-from faces.film.tracker import Embed, Track, Tracker
+from faces.film.tracker import Embed, Judge, Track, Tracker, unjudged
 from faces.film.views import ONE_FACE, fused, one_face
 from faces.image.decode import RGB
+from faces.liveness.evidence import evidence_of
 from faces.reading import AlignedFace
 
 _FIRST_LOOKS, _MORE_OFTEN, _SETTLED = 3, 2, 8
@@ -25,7 +26,7 @@ class LiveFace:
 
     Attributes:
         track: number of the track.
-        face: where it was seen last, with one template of its best views so far.
+        face: where it was seen last, with one template of its best views so far, and how live these look together.
     """
 
     track: int
@@ -45,9 +46,9 @@ class _Followed:
 class LiveFaces:
     """Follows faces before one camera. Not safe to use from several threads."""
 
-    def __init__(self, embed: Embed, same: float) -> None:
+    def __init__(self, embed: Embed, same: float, judge: Judge = unjudged) -> None:
         """Follow faces; see :class:`faces.film.following.FaceFollower`."""
-        self._embed, self._same = embed, same
+        self._embed, self._same, self._judge = embed, same, judge
         self._tracker = Tracker()
         self._followed: dict[int, _Followed] = {}
 
@@ -86,5 +87,8 @@ class LiveFaces:
         vectors: NDArray[np.float32] = self._embed([view.aligned for view in views])
         last = next(group for group in one_face(vectors, ONE_FACE * self._same) if len(views) - 1 in group)
         template = fused(vectors[last], [views[place].shown.quality for place in last])
+        liveness = evidence_of(self._judge([views[place].aligned for place in last]))
         seen = followed.aligned
-        return LiveFace(track.number, EmbeddedFace(seen.face, seen.quality, template))
+        return LiveFace(
+            track.number, EmbeddedFace(seen.face, seen.quality, template, liveness=liveness, picture=seen.picture)
+        )

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from faces.embedder import FaceEmbedder
 from faces.film.following import FaceFollower
 from faces.film.frames import FilmFrame, FilmFrames, FilmLimits
+from faces.film.tracker import unjudged
 from faces.film.values import FilmRaise, FilmReading
 from faces.image.decode import RGB, DecodedPhoto
+from faces.liveness.values import LivenessScore
 from faces.pose.raised_hands import RaiseRule
 from faces.reading import AlignedFace
 from presente.parallel import in_threads
@@ -67,8 +69,9 @@ class _Look:
 class FilmReader:
     """Looks at the frames of one film. Its frames may be looked at from several threads."""
 
-    def __init__(self, embedder: FaceEmbedder) -> None:
-        self._embedder = embedder
+    def __init__(self, embedder: FaceEmbedder, judges: bool = False) -> None:
+        """Look with an embedder; ``judges``: whether it is asked how live faces look, for which it has a pack."""
+        self._embedder, self._judges = embedder, judges
         self._way = _Way()
         self._closer_s = -_CLOSER_EVERY_S
 
@@ -99,6 +102,10 @@ class FilmReader:
         """Templates of faces, float32 (n, d)."""
         return np.array([face.template for face in self._embedder.embed(faces)], dtype=np.float32)
 
+    def judge(self, faces: Sequence[AlignedFace]) -> Sequence[LivenessScore | None]:
+        """How live faces look; None of each where that is not asked."""
+        return self._embedder.judged(faces) if self._judges else unjudged(faces)
+
 
 def _untold(_: float, __: float | None) -> None:
     """No one wants to know."""
@@ -112,6 +119,7 @@ def read_film(
     tell: Tell = _untold,
     limits: FilmLimits | None = None,
     workers: int = 0,
+    judges: bool = False,
 ) -> FilmReading:
     """Read a film from its first to its last frame.
 
@@ -123,12 +131,13 @@ def read_film(
         tell: is told how far it is.
         limits: what the film may cost.
         workers: threads that look at frames; 0: one per core.
+        judges: whether it is asked how live the faces look; the embedder has a liveness pack then.
 
     Raises:
         FilmRefused: as :class:`faces.film.frames.FilmFrames`.
     """
-    reader = FilmReader(embedder)
-    follower = FaceFollower(reader.embed, same)
+    reader = FilmReader(embedder, judges)
+    follower = FaceFollower(reader.embed, same, reader.judge)
     looked_at, height, width = 0, 0, 0
     with closing(FilmFrames(source, limits)) as frames:
         for frame, future in in_threads(reader.look, frames, workers, ahead=2):

@@ -11,10 +11,20 @@ from numpy.typing import NDArray
 from faces.film.tracks import continued, distances
 from faces.film.views import BestViews, TrackView
 from faces.image.decode import RGB
+from faces.liveness.values import LivenessScore
 from faces.reading import AlignedFace
 
 Embed = Callable[[Sequence[AlignedFace]], NDArray[np.float32]]
 """Templates of aligned faces, float32 (n, d) unit rows."""
+
+Judge = Callable[[Sequence[AlignedFace]], Sequence[LivenessScore | None]]
+"""How live aligned faces look, in their order."""
+
+
+def unjudged(faces: Sequence[AlignedFace]) -> Sequence[LivenessScore | None]:
+    """A :data:`Judge` where liveness is not asked."""
+    return [None] * len(faces)
+
 
 GAP_S = 3.0
 """A track ends when its face was not found for longer."""

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from faces.liveness.evidence import evidence_of
+from faces.liveness.values import LivenessScore
+from faces.quality import Quality
+
 
 @dataclass(frozen=True, slots=True)
 class FilmView:
@@ -17,12 +21,16 @@ class FilmView:
         box: x1, y1, x2, y2 in pixels of the upright frame.
         quality: how good the view is, greater is better: what the choice of views goes by.
         thumbnail: the face, JPEG.
+        liveness: what a liveness pack says of it; None where that was not asked.
+        measured: of the face in the frame.
     """
 
     at_s: float
     box: tuple[float, float, float, float]
     quality: float
     thumbnail: bytes
+    liveness: LivenessScore | None = None
+    measured: Quality | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,11 @@ class FilmAppearance:
     views: tuple[FilmView, ...]
     spans: tuple[tuple[float, float], ...]
     looks: int
+
+    @property
+    def liveness(self) -> LivenessScore | None:
+        """How live the face looks by all views together; None where that was not asked."""
+        return evidence_of([view.liveness for view in self.views])
 
     @property
     def first_s(self) -> float:

@@ -14,6 +14,7 @@ from faces.image.decode import RGB
 from faces.image.jpeg_copy import jpeg_copy
 from faces.quality import Quality
 from faces.reading import AlignedFace
+from faces.surroundings import AROUND, Box, box_in, surroundings
 
 MOST_VIEWS = 6
 """Views that a track keeps; so many are embedded at most."""
@@ -23,8 +24,6 @@ _APART_S = 1.0
 """Seconds of the parts of a track's time, at first: views of one part show the same."""
 _THUMBNAIL = 128
 """Pixels per side of a thumbnail."""
-_AROUND = 0.5
-"""Of the face's side, what a thumbnail shows around it."""
 _LARGE, _SHARP, _TURNED = 80.0, 60.0, 1.2
 """A face is not recognised better when it is larger (pixels) or sharper; it is hardly recognised when so far turned."""
 
@@ -72,7 +71,8 @@ class BestViews:
         if part in self._by_part and self._by_part[part].shown.quality >= quality:
             return
         x1, y1, x2, y2 = (float(edge) for edge in aligned.face.box)
-        view = FilmView(at_s, (x1, y1, x2, y2), quality, thumbnail(pixels, aligned.face.box))
+        picture = thumbnail(pixels, aligned.face.box)
+        view = FilmView(at_s, (x1, y1, x2, y2), quality, picture, measured=aligned.quality)
         self._by_part[part] = TrackView(aligned, view)
         while len(self._by_part) > MOST_VIEWS:
             self._part_s *= 2
@@ -86,12 +86,24 @@ class BestViews:
 
 def thumbnail(pixels: RGB, box: NDArray[np.float32]) -> bytes:
     """A face and what is around it, JPEG, at most 128 pixels per side."""
-    side = max(1.0, float(max(box[2:] - box[:2])))
-    size = int(min(_THUMBNAIL, max(16.0, side * (1 + 2 * _AROUND))))
     centre = (box[:2] + box[2:]) / 2
-    half = side * (0.5 + _AROUND)
+    half = _side(box) * (0.5 + AROUND)
     square = np.concatenate([centre - half, centre + half])
-    return jpeg_copy(cut_box(pixels, square, size, 0.0))
+    return jpeg_copy(cut_box(pixels, square, _thumbnail_side(box), 0.0))
+
+
+def box_in_thumbnail(box: NDArray[np.float32], height: int, width: int) -> Box:
+    """Where the box of a face of a frame of (height, width) lies in its thumbnail."""
+    size = _thumbnail_side(box)
+    return box_in(box, surroundings(box, height, width), size, size)
+
+
+def _side(box: NDArray[np.float32]) -> float:
+    return max(1.0, float(max(box[2:] - box[:2])))
+
+
+def _thumbnail_side(box: NDArray[np.float32]) -> int:
+    return int(min(_THUMBNAIL, max(16.0, _side(box) * (1 + 2 * AROUND))))
 
 
 def fused(vectors: NDArray[np.float32], qualities: Sequence[float]) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from gallery.attendance.corrections import learn
+from gallery.attendance.corrections import learn, may_be_picture
 from gallery.documents.attendance import (
     Attendance,
     AttendanceStatus,
@@ -87,13 +87,13 @@ class AttendanceLog:
         status = "late" if status == "present" and came_late else status
         drafts: dict[EntryKey, EntryDraft] = {key: by_hand(key, status, note, claim)}
         refuted: AttendanceStatus = "withdrawn" if stored.entry.session else "rejected"
-        judged = [(stored, status == "rejected")]
+        judged = [(stored, status == "rejected" and not may_be_picture(stored.entry))]
         if stored.entry.face_group and status in ATTENDED:
             for other in self.store.entries(EntryFilter(face_group=stored.entry.face_group)):
                 other_key = other.entry.entry_key
                 if other.entry.subject is not None and other_key != key and self._waits(other, claim):
                     drafts[other_key] = by_hand(other_key, refuted, note, claim)
-                    judged.append((other, True))
+                    judged.append((other, not may_be_picture(other.entry)))
         written = self.write(drafts, claim)
         if key not in written:
             raise entry_not_found(number)

@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 from gallery.attendance.assignment import FaceAssignment, assign
 from gallery.attendance.attendance_log import AttendanceLog, EntryDraft, now
 from gallery.attendance.face_attendance import RECORDED, ClassPhoto, ClassPhotoFace, FaceAttendance
-from gallery.attendance.session_evidence import as_people_said, refuted_faces, seen_in, settled_by_better_faces
+from gallery.attendance.session_evidence import (
+    refuted_pictures,
+    seen_in,
+    settled_by_better_faces,
+    without_refuted_pictures,
+)
 from gallery.decision import Candidate, decide, once_each
 from gallery.documents.attendance import (
     Attendance,
@@ -51,8 +56,8 @@ def record_class_photo(
     results = _identify_faces(attendance_log, faces, class_photo, roster)
     before = attendance_log.store.entries(EntryFilter(session=class_photo.session)) if class_photo.session else []
     noted = seen_in(before, class_photo.number) if class_photo.evidence else None
-    refuted = refuted_faces(before, gallery.pack)
-    results = [as_people_said(result, face, refuted) for face, result in zip(faces, results, strict=True)]
+    pictures = refuted_pictures(before, gallery.pack)
+    results = [without_refuted_pictures(result, face, pictures) for face, result in zip(faces, results, strict=True)]
     drafts: dict[EntryKey, EntryDraft] = {}
     statuses: tuple[AttendanceStatus, ...] = ("present", "waiting", "ambiguous")
     for status in statuses:  # a student who is clear on one face does not wait for another face
@@ -84,10 +89,14 @@ def _identify_faces(
     gallery = attendance_log.gallery
     probes = np.array([face.vector for face in faces], dtype=np.float32).reshape(-1, gallery.dim)
     threshold = class_photo.threshold
-    in_class = gallery.search(probes, min(len(roster), MAX_K), class_photo.clase, threshold=threshold)
+    in_class = gallery.nearest(probes, min(len(roster), MAX_K), class_photo.clase, threshold=threshold)
     # A student of another class is none of this one.
-    anywhere = gallery.whole.search(probes, _NEAREST_ANYWHERE, threshold=threshold)
-    near = [{candidate.subject: candidate for candidate in (*b, *a)} for a, b in zip(in_class, anywhere, strict=True)]
+    anywhere = gallery.whole.nearest(probes, _NEAREST_ANYWHERE, threshold=threshold)
+    near = [
+        {candidate.subject: candidate for candidate in (*there.candidates, *here.candidates)}
+        for here, there in zip(in_class, anywhere, strict=True)
+    ]
+    apart = [bool(here.told_apart | there.told_apart) for here, there in zip(in_class, anywhere, strict=True)]
     people = sorted({subject for row in near for subject in row})
     scores = np.full((len(faces), len(people)), -np.inf)
     for number, row in enumerate(near):
@@ -97,10 +106,11 @@ def _identify_faces(
     reasons = [class_photo.wait_reason(face) for face in faces]
     waits = [bool(reason) for reason in reasons]
     assignments = _live_first(near, scores, people, waits, class_photo.threshold, gallery.settings.margin)
-    return [
+    made = [
         _face_attendance(assignment, [row[people[column]] for column in _columns(assignment, line)], roster, reason)
         for assignment, row, line, reason in zip(assignments, near, scores, reasons, strict=True)
     ]
+    return [replace(each, told_apart=left_out) for each, left_out in zip(made, apart, strict=True)]
 
 
 def _live_first(

@@ -95,6 +95,7 @@ class FaceAttendance:
         recorded: whether this request added the first of these entries.
         unnamed: whether the best candidate was left out because the caller may not see that student.
         reason: why a face waits; otherwise empty.
+        told_apart: whether someone was left out because a person said it of a face like this one.
     """
 
     status: FaceStatus
@@ -103,6 +104,7 @@ class FaceAttendance:
     recorded: bool = False
     unnamed: bool = False
     reason: WaitReason = ""
+    told_apart: bool = False
 
     @property
     def student(self) -> Student | None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gallery.attendance.attendance_log import AttendanceLog, EntryDraft, now
-from gallery.attendance.face_attendance import RECORDED, ClassPhoto, ClassPhotoFace, FaceAttendance
-from gallery.decision import Candidate
+from gallery.attendance.corrections import may_be_picture
+from gallery.attendance.face_attendance import ClassPhoto, ClassPhotoFace, FaceAttendance
 from gallery.documents.attendance import Attendance, EntryKey, StoredAttendance
 from gallery.documents.attendance_rules import ATTENDED, latest
 from gallery.documents.session_rules import standing
@@ -20,66 +20,83 @@ _SAY_NO_NAME = frozenset({"withdrawn", "rejected"})
 
 
 @dataclass(frozen=True, slots=True)
-class RefutedFace:
-    """A face of which a person said that it is not the student's.
+class JudgedFace:
+    """A face of a session that was taken for a student, and what people say of it now.
 
     Attributes:
-        vector: its template, float32 (d,).
-        pictured: whether it may be a picture of the student, as no person named somebody else for it. Then the
+        made: the first entry about the student that the face made.
+        refuted: whether a person said that the face is not the student's, and that was not taken back.
+        pictured: whether it may be a picture of the student, and no person named somebody else for it. Then the
             student's own face is as much like it.
     """
 
-    vector: NDArray[np.float32]
+    made: StoredAttendance
+    refuted: bool
     pictured: bool
 
-
-def refuted_faces(entries: Sequence[StoredAttendance], pack: str) -> dict[int, list[RefutedFace]]:
-    """By subject id, the faces of a session that waited, and of which a person said that they are not that student.
-
-    Faces that did not wait became negative examples (:mod:`gallery.attendance.corrections`). Templates of another pack
-    than ``pack`` cannot be compared, and are left out."""
-    of_each = _by_subject(entries)
-    held = {subject: standing(about) for subject, about in of_each.items()}
-    by_hand = [each for stand in held.values() for each in stand if each.entry.source == "hand"]
-    named = {place_of(each) for each in by_hand if each.entry.status not in _SAY_NO_NAME}
-    refuted: dict[int, list[RefutedFace]] = {}
-    for subject, about in of_each.items():
-        places = _ruled_out(held[subject])
-        if found := [
-            RefutedFace(face.vector, place_of(each) not in named)
-            for each in about
-            if place_of(each) in places
-            and each.entry.status == "waiting"
-            and (face := each.entry.face) is not None
-            and face.pack == pack
-        ]:
-            refuted[subject] = found
-    return refuted
+    @property
+    def is_other(self) -> bool:
+        """Whether it is the face of somebody else."""
+        return self.refuted and not self.pictured
 
 
-def judged_faces(
-    entries: Sequence[StoredAttendance], place: tuple[int, int]
-) -> Iterator[tuple[StoredAttendance, bool]]:
-    """The entries that a face of a session's photo made, one per student whom it was taken for, and whether a person
-    said that the face is not that student, which was not taken back.
+def judged_faces(entries: Sequence[StoredAttendance]) -> list[JudgedFace]:
+    """The faces of a session, each with each student whom it was taken for.
 
     Args:
         entries: all of the session.
-        place: the photo and the face.
     """
-    for about in _by_subject(entries).values():
-        made = next((each for each in about if place_of(each) == place and each.entry.face is not None), None)
-        if made is not None:
-            yield made, place in _ruled_out(standing(about))
-
-
-def _by_subject(entries: Sequence[StoredAttendance]) -> dict[int, list[StoredAttendance]]:
-    """The entries of each student who was not erased, by subject id."""
     of_each: dict[int, list[StoredAttendance]] = {}
     for stored in entries:
         if stored.entry.subject is not None:
             of_each.setdefault(stored.entry.subject, []).append(stored)
-    return of_each
+    held = {subject: standing(about) for subject, about in of_each.items()}
+    by_hand = [each for stand in held.values() for each in stand if each.entry.source == "hand"]
+    named = {place_of(each) for each in by_hand if each.entry.status not in _SAY_NO_NAME}
+    judged = []
+    for subject, about in of_each.items():
+        made: dict[tuple[int, int], StoredAttendance] = {}
+        for each in about:
+            if each.entry.face is not None:
+                made.setdefault(place_of(each), each)
+        refuted = _ruled_out(held[subject])
+        judged += [
+            JudgedFace(each, place in refuted, may_be_picture(each.entry) and place not in named)
+            for place, each in made.items()
+        ]
+    return judged
+
+
+def refuted_pictures(entries: Sequence[StoredAttendance], pack: str) -> dict[int, list[NDArray[np.float32]]]:
+    """By subject id, the templates of pictures of a session that a person said to be no one who is there.
+
+    Templates of another pack than ``pack`` cannot be compared, and are left out."""
+    found: dict[int, list[NDArray[np.float32]]] = {}
+    for each in judged_faces(entries):
+        entry, face = each.made.entry, each.made.entry.face
+        if each.refuted and each.pictured and entry.subject is not None and face is not None and face.pack == pack:
+            found.setdefault(entry.subject, []).append(face.vector)
+    return found
+
+
+def without_refuted_pictures(
+    result: FaceAttendance, face: ClassPhotoFace, refuted: Mapping[int, Sequence[NDArray[np.float32]]]
+) -> FaceAttendance:
+    """The result without the students of whom a picture was held up that this face is more like, if it may be one.
+
+    A camera that keeps running sees the picture again a moment later. It rules out pictures alone, and not the student
+    who comes.
+    """
+    if result.reason != "not_live":
+        return result
+    left = tuple(
+        candidate
+        for candidate in result.candidates
+        if not any(float(face.vector @ vector) >= candidate.score for vector in refuted.get(candidate.subject, ()))
+    )
+    if len(left) == len(result.candidates):
+        return result
+    return replace(result, candidates=left) if left else replace(result, status="unknown", reason="")
 
 
 def seen_in(entries: Sequence[StoredAttendance], photo: int) -> frozenset[int]:
@@ -119,30 +136,6 @@ def _ruled_out(held: Sequence[StoredAttendance]) -> set[tuple[int, int]]:
 def place_of(stored: StoredAttendance) -> tuple[int, int]:
     """The photo and the face that an entry is about."""
     return stored.entry.photo_number, stored.entry.face_number
-
-
-def as_people_said(
-    result: FaceAttendance, face: ClassPhotoFace, refuted: Mapping[int, Sequence[RefutedFace]]
-) -> FaceAttendance:
-    """The result without the students whom a person ruled out for a face that this one is more like.
-
-    A camera that keeps running sees a stranger again a moment later, and would take them for the same student; or sees
-    again the picture of a student that is held up. A picture rules out pictures alone, and not the student who comes.
-    """
-    if result.status not in RECORDED:
-        return result
-
-    def is_ruled_out(candidate: Candidate) -> bool:
-        return any(
-            float(face.vector @ other.vector) >= candidate.score
-            for other in refuted.get(candidate.subject, ())
-            if result.reason == "not_live" or not other.pictured
-        )
-
-    left = tuple(candidate for candidate in result.candidates if not is_ruled_out(candidate))
-    if len(left) == len(result.candidates):
-        return result
-    return replace(result, candidates=left) if left else replace(result, status="unknown", reason="")
 
 
 def settled_by_better_faces(

@@ -181,7 +181,8 @@ class SessionLog:
     def _learn(self, number: int, place: tuple[int, int], claim: Claim) -> None:
         """Keep or take back what statements about a face teach."""
         if not claim.done:
-            learn(self.gallery, judged_faces(self._entries(number), place), now())
+            faces = [each for each in judged_faces(self._entries(number)) if place_of(each.made) == place]
+            learn(self.gallery, [(each.made, each.is_other) for each in faces], now())
 
     def came_late(self, number: int, photo: int, face: int) -> bool | None:
         """Whether the students whom a face may show are late if it shows them; None when none waits because of it."""

@@ -19,6 +19,7 @@ _LENGTH_TOLERANCE = 1e-3
 
 RESTORE = "Restore a backup (docs/damage.md says how), and enrol again the students who were added since."
 ENROL_AGAIN = f"Remove the photo with `{command_line('indexer remove MATRICULA --photo DIGITS')}`, and enrol it again."
+FORGET = "Forget the unknown person whom it shows, in the console."
 SYNC = f"Run `{command_line('indexer sync')}`: it embeds the photo, or says why it cannot."
 
 SAY_AGAIN = "Take it back with DELETE /v1/students/MATRICULA/negatives/ID, and say again whom the face does not show."
@@ -54,6 +55,12 @@ def photo_damage(content: bytes, sha256: str, where: str) -> Iterator[Damage]:
     """Compare a photo's bytes with its SHA-256."""
     if hashlib.sha256(content).hexdigest() != sha256:
         yield Damage("photo_changed", "The photo's bytes do not match its SHA-256.", where, ENROL_AGAIN)
+
+
+def picture_damage(content: bytes, where: str) -> Iterator[Damage]:
+    """Check that the picture of an unknown person's face begins and ends as a JPEG does."""
+    if not (content.startswith(b"\xff\xd8") and content.endswith(b"\xff\xd9")):
+        yield Damage("picture_damaged", "It is no whole JPEG.", where, FORGET)
 
 
 def vector_damage(vector: bytes, dim: int | None, where: str, fix: str = ENROL_AGAIN) -> Iterator[Damage]:

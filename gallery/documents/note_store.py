@@ -14,6 +14,8 @@ GROUP_REPORT = "group_report"
 """The last report on recognition by group: JSON of :class:`gallery.threshold.group_report.GroupReport`."""
 LIVENESS_CALIBRATION = "liveness_calibration"
 """The threshold of a liveness pack: JSON of :class:`gallery.threshold.liveness_calibration.LivenessCalibration`."""
+UNKNOWNS_APART = "unknowns_apart"
+"""The groups of unknown people that are to stay apart: :mod:`gallery.unknowns.apart`."""
 BACKUPS = "backups"
 """The folders that the store was backed up into, as a JSON list of texts."""
 

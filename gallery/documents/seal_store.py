@@ -28,6 +28,7 @@ class SealState:
         clear_templates: templates that are.
         clear_faces: faces of attendance entries that are.
         clear_session_photos: copies of sessions' photos that are.
+        clear_unknown_faces: faces of unknown people that are.
         clear_negatives: negative examples that are.
         clear_names: names of students that are.
     """
@@ -41,13 +42,14 @@ class SealState:
     clear_templates: int = 0
     clear_faces: int = 0
     clear_session_photos: int = 0
+    clear_unknown_faces: int = 0
     clear_negatives: int = 0
     clear_names: int = 0
 
     @property
     def clear_records(self) -> int:
         """How many records show a face and are in the clear."""
-        faces = self.clear_templates + self.clear_faces + self.clear_negatives
+        faces = self.clear_templates + self.clear_faces + self.clear_negatives + self.clear_unknown_faces
         return self.clear_photos + faces + self.clear_session_photos
 
 

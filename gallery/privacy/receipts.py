@@ -111,8 +111,9 @@ def erase_photo(gallery: Gallery, matricula: str, sha256: str, cause: Cause) -> 
         StoreError: as :meth:`gallery.gallery.Gallery.remove`.
     """
     stored = gallery.student(matricula)
+    erased = {"photos": 1, "unknown_faces": len(gallery.unknown_faces_of([matricula]))}
     gallery.take_photos(stored.student.matricula, [sha256], cause=cause)
-    return _receipt(gallery, stored.student.matricula, stored.id, new_code(), {"photos": 1}, "kept", sha256)
+    return _receipt(gallery, stored.student.matricula, stored.id, new_code(), erased, "kept", sha256)
 
 
 def _counted(held: StudentHoldings) -> dict[str, int]:
@@ -122,6 +123,7 @@ def _counted(held: StudentHoldings) -> dict[str, int]:
         "accounts": held.accounts,
         "keys": held.keys,
         "session_photos": held.session_photos,
+        "unknown_faces": held.unknown_faces,
         "attendance_entries_without_name": held.attendance_entries,
         "participation_entries_without_name": held.participation_entries,
     }
@@ -156,7 +158,7 @@ def _receipt(
 def _entry(store: DocumentStore, subject: int, sha256: str) -> Erasure:
     """The newest entry of the erasure list about a student, or about a photo of the student."""
     for entry in reversed(store.erasures.entries()):
-        if entry.subject == subject and (entry.is_of_photo(sha256) or (not sha256 and entry.kind != "photo")):
+        if entry.is_of_student(subject) and (entry.is_of_photo(sha256) or (not sha256 and entry.kind != "photo")):
             return entry
     raise StoreError("documents_missing", "The erasure is not in the list of erasures.", "Look at the store.")
 

@@ -36,6 +36,10 @@ class PrivacyReport:
         photos, templates: how many.
         attendances, participations: how many entries say that a student was there, or took part.
         faces: entries that keep a face.
+        negatives: faces of which a person said that they are not a student.
+        unknown_faces: faces of unknown people.
+        unknown_people: groups of them that are cards.
+        not_ours: groups of which a person said that they are not of the school.
         access_lines: lines of the access log.
         accounts, keys: how many.
         consents: students by consent: ``none``, ``holds``, ``ends_soon``, ``withdrawn``, ``expired``.
@@ -55,6 +59,10 @@ class PrivacyReport:
     attendances: int
     participations: int
     faces: int
+    negatives: int
+    unknown_faces: int
+    unknown_people: int
+    not_ours: int
     access_lines: int
     accounts: int
     keys: int
@@ -85,7 +93,7 @@ def privacy_report(gallery: Gallery, policy: Policy, clock: Clock, names: bool =
             on += ["ended", "overdue" if is_due(consent, policy.withdrawal_days, clock.now()) else ""]
         for name in filter(None, on):
             lists[name].append(_named(stored, policy))
-    counts = store.counts()
+    counts, (unknown_people, not_ours, unknown_faces) = store.counts(), store.unknowns.counts()
     erasures = [each for each in store.erasures.entries() if each.kind not in NO_ERASURES]
     return PrivacyReport(
         at=today,
@@ -96,6 +104,10 @@ def privacy_report(gallery: Gallery, policy: Policy, clock: Clock, names: bool =
         attendances=store.attendance.count_present(EntryFilter(), history=True),
         participations=store.attendance.count_participations(EntryFilter(), history=True),
         faces=store.attendance.drop_faces("9999-99-99", None, (), dry=True),
+        negatives=store.negatives.count(),
+        unknown_faces=unknown_faces,
+        unknown_people=unknown_people,
+        not_ours=not_ours,
         access_lines=store.access_log.count_until(store.access_log.head().number),
         accounts=len(store.access.accounts()),
         keys=len(store.access.access_keys()),

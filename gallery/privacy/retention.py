@@ -28,10 +28,17 @@ Log = Callable[[AccessAction, Sequence[str], str], None]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What is kept for how long, and the days between the end of a consent and the erasure."""
+    """What is kept for how long.
+
+    Attributes:
+        retention: the periods.
+        withdrawal_days: days between the end of a consent and the erasure.
+        unknown_days: days for which faces of unknown people are kept; None where none is kept: all of them go.
+    """
 
     retention: Retention
     withdrawal_days: int
+    unknown_days: int | None = None
 
 
 NOTHING_GOES = Policy(Retention(), 14)
@@ -48,6 +55,7 @@ class RetentionReport:
         students: students who were erased because their period was over.
         photo_owners: students whose photos were erased.
         attendance_faces: entries whose face was erased.
+        unknown_faces: faces of unknown people that were erased.
         access_lines: lines that were cut off the access log.
         soon_consents: consents that end within :data:`SOON_DAYS` days.
         soon_erased: students whose consent has ended, and who are erased later.
@@ -59,6 +67,7 @@ class RetentionReport:
     students: int = 0
     photo_owners: int = 0
     attendance_faces: int = 0
+    unknown_faces: int = 0
     access_lines: int = 0
     soon_consents: int = 0
     soon_erased: int = 0
@@ -98,7 +107,8 @@ class RetentionRun:
         """Do everything; what was done."""
         report = RetentionReport(consents_ended=self._end_consents(), withdrawn=self._erase_withdrawn())
         report = self._students(report)
-        report = replace(report, attendance_faces=self._drop_faces(), access_lines=self._shorten_log())
+        report = replace(report, attendance_faces=self._drop_faces(), unknown_faces=self._drop_unknown())
+        report = replace(report, access_lines=self._shorten_log())
         self._drop_jobs()
         soon, ended = consents_that_end(self._gallery, self._clock)
         return replace(report, soon_consents=soon, soon_erased=ended)
@@ -185,6 +195,18 @@ class RetentionRun:
                 found += attendance.drop_faces(self._day_before(days), clase, () if clase else own, self._dry)
         if found and not self._dry:
             self._log(AccessAction.CHANGED, [], f"attendance faces={found} retention")
+            self._gallery.store.finish_erasing()
+        return found
+
+    def _drop_unknown(self) -> int:
+        """Erase the faces of unknown people that were last seen too long ago; those of people of whom someone said that
+        they are not of the school stay, as long as any face is kept."""
+        days, before = self._policy.unknown_days, None
+        if days is not None:
+            before = (self._clock.now().astimezone(UTC) - timedelta(days=days)).isoformat(timespec="seconds")
+        found = self._gallery.store.unknowns.drop(before, self._dry)
+        if found and not self._dry:
+            self._log(AccessAction.CHANGED, [], f"unknown faces={found} retention")
             self._gallery.store.finish_erasing()
         return found
 

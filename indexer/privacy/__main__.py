@@ -19,7 +19,7 @@ from gallery.erasure_replay import apply_late_erasures
 from gallery.gallery import Gallery
 from gallery.privacy.receipts import CheckedReceipt, Receipt, check_receipt, kept_receipt, new_code
 from gallery.privacy.report import NamedStudent, PrivacyReport, privacy_report
-from gallery.privacy.retention import Policy, RetentionReport, RetentionRun
+from gallery.privacy.retention import RetentionReport, RetentionRun
 from gallery.signing import public_key
 from presente import cli, composition, logs
 from presente.command_log import CommandLog
@@ -93,10 +93,13 @@ def _add_check(commands: Any) -> None:
 def run_report(arguments: argparse.Namespace, settings: Settings, output: cli.Output) -> int:
     """Print the report."""
     with closing(composition.open_for_upkeep(settings)) as gallery:
-        made = privacy_report(gallery, _policy(settings), composition.open_clock(settings), arguments.names)
+        made = privacy_report(
+            gallery, composition.privacy_policy(settings), composition.open_clock(settings), arguments.names
+        )
     described = asdict(made) | {
         "retention": shown_retention(settings.retention),
         "withdrawal_days": settings.withdrawal_days,
+        "unknown_days": composition.privacy_policy(settings).unknown_days,
     }
     output.result(described, _report_lines(made, settings))
     return cli.DONE
@@ -117,7 +120,7 @@ def _run(settings: Settings, output: cli.Output, dry: bool) -> int:
     with closing(composition.open_for_upkeep(settings)) as gallery:
         log = CommandLog(gallery.store.access_log, clock, settings.access_log)
         forget = partial(composition.forget_copies, settings)
-        made = RetentionRun(gallery, _policy(settings), clock, forget, log.write, dry).run()
+        made = RetentionRun(gallery, composition.privacy_policy(settings), clock, forget, log.write, dry).run()
     output.result(asdict(made), _run_lines(made, dry))
     return cli.DONE
 
@@ -177,7 +180,7 @@ def run_apply(arguments: argparse.Namespace, settings: Settings, output: cli.Out
         entries = read_entries(arguments.file, store.identity())
         concerned = {number for entry in entries for number in (entry.subject, entry.into)}
         before = {student.matricula for student in store.subjects(sorted(concerned)).values()}
-        replayed = apply_late_erasures(store, entries)
+        replayed = apply_late_erasures(store, entries, gallery.forget_among_unknown)
         gallery.remove([])  # the index and the files follow
         gone = sorted(matricula for matricula in before if store.student(matricula) is None)
         composition.forget_copies(settings, gone)
@@ -206,13 +209,16 @@ def _own_key(settings: Settings) -> str:
         return public_key(store)
 
 
-def _policy(settings: Settings) -> Policy:
-    return Policy(settings.retention, settings.withdrawal_days)
-
-
 def _report_lines(made: PrivacyReport, settings: Settings) -> Iterator[str]:
     yield f"{made.at}: {made.students} students, {made.photos} photos, {made.templates} templates"
     yield f"{made.attendances} attendances, {made.faces} with a face; {made.participations} participations"
+    yield f"{made.negatives} faces that are not a student"
+    days = composition.privacy_policy(settings).unknown_days
+    kept = "none is kept" if days is None else f"kept for {days} days"
+    unknown = (
+        f"{made.unknown_faces} faces of {made.unknown_people} unknown people, and of {made.not_ours} not of the school"
+    )
+    yield f"{unknown}; {kept}"
     yield f"{made.access_lines} lines of the access log; {made.accounts} accounts, {made.keys} keys"
     yield f"consents: {_counted(made.consents)}; given by: {_counted(made.givers)}"
     yield f"classes: {_counted(made.classes)}"

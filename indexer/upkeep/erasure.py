@@ -30,12 +30,14 @@ class ErasedStudent:
     Attributes:
         matricula: of the student.
         photos, templates: how many were erased; templates are those of the gallery's pack.
+        unknown_faces: how many faces of unknown people went because they resembled the student.
         attendance_entries, participation_entries: how many stay in the log, without student, face and note.
     """
 
     matricula: str
     photos: int
     templates: int
+    unknown_faces: int
     attendance_entries: int
     participation_entries: int
 
@@ -43,8 +45,8 @@ class ErasedStudent:
         """For people."""
         kept = f"{self.attendance_entries} of attendance, {self.participation_entries} of participation"
         return (
-            f"removed {self.matricula}: {self.photos} photos, {self.templates} templates; entries that stay without "
-            f"a name: {kept}"
+            f"removed {self.matricula}: {self.photos} photos, {self.templates} templates, {self.unknown_faces} unknown "
+            f"faces; entries that stay without a name: {kept}"
         )
 
 
@@ -53,7 +55,8 @@ def holdings(gallery: Gallery, matricula: str) -> ErasedStudent | None:
     if gallery.store.student(matricula) is None:
         return None
     held = holdings_of(gallery, matricula)
-    return ErasedStudent(matricula, held.photos, held.templates, held.attendance_entries, held.participation_entries)
+    kept = held.attendance_entries, held.participation_entries
+    return ErasedStudent(matricula, held.photos, held.templates, held.unknown_faces, *kept)
 
 
 def erasure_json(removed: Sequence[str], erased: Sequence[ErasedStudent], not_found: Sequence[str]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class StatusReport:
         problems: what keeps the gallery from identifying anyone.
         sealing: how the store is sealed.
         consents: how many end soon, and how many have ended.
+        unknown_people: how many are cards, how many are not of the school, and how many faces they have.
     """
 
     gallery: GalleryStatus
@@ -45,6 +46,7 @@ class StatusReport:
     problems: tuple[PresenteError, ...]
     sealing: SealState
     consents: tuple[int, int]
+    unknown_people: tuple[int, int, int]
 
     def as_dict(self, settings: Settings) -> dict[str, Any]:
         """For ``--json``."""
@@ -66,6 +68,7 @@ class StatusReport:
             **status.index_described(),
             "sealing": asdict(self.sealing),
             "consents": {"end_soon": self.consents[0], "ended": self.consents[1]},
+            "unknown_people": dict(zip(("open", "not_ours", "faces"), self.unknown_people, strict=True)),
             "timezone": composition.open_clock(settings).described(),
             "runtime": composition.runtime_in_use(settings),
             "version": __version__,
@@ -79,6 +82,7 @@ class StatusReport:
             "calibration": self._calibration_words(),
             "sealing": sealing_words(self.sealing),
             "consents": f"{self.consents[0]} end within {SOON_DAYS} days, {self.consents[1]} have ended",
+            "unknown_people": "{} cards, {} not of the school, {} faces".format(*self.unknown_people),
             "index_files": files_words(self.gallery.files),
         }
         for key, value in shown.items():
@@ -142,7 +146,8 @@ def read_status(settings: Settings) -> StatusReport:
                 problems.append(error)
         consents = consents_that_end(gallery, composition.open_clock(settings))
         state, sealing = gallery.status(), gallery.store.seals.state()
-        return StatusReport(state, pack, curve, unused, point, tuple(problems), sealing, consents)
+        kept = consents, gallery.store.unknowns.counts()
+        return StatusReport(state, pack, curve, unused, point, tuple(problems), sealing, *kept)
     finally:
         gallery.close()
 

@@ -50,6 +50,7 @@ LogFormat = Literal["text", "json"]
 Traces = Literal["auto", "off", "otlp"]
 SessionPhotos = Literal["until_closed", "never"]
 AccessLogLevel = Literal["off", "changes", "all"]
+Unknowns = Literal["off", "keep"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -158,6 +159,18 @@ class Settings:
         "score from which a face counts as live, or bpcer=RATE: the share of live faces that may be taken for attacks",
         default_means="what calibration stored, else the pack's own",
         details="See [liveness](liveness.md#settings).",
+    )
+    unknowns: Unknowns = setting(
+        "off",
+        choice(Unknowns),
+        "whether faces of unknown people are kept, in groups of one person each: off or keep",
+        details="See [unknown people](unknowns.md).",
+    )
+    unknowns_days: int = setting(
+        "30",
+        whole_number(1, 3650),
+        "days after it was last seen that a face of an unknown person is kept",
+        details="See [unknown people](unknowns.md).",
     )
     threshold: float | TargetRate | None = setting(
         "",

@@ -20,8 +20,10 @@ from presente.errors import Conflict, InvalidInput, NotFound
 from presente.settings import Settings
 from server.live.camera import CameraSource, LiveCamera, find_camera
 from server.live.session_watch import SessionWatch, WatchCounts
+from server.observer import NO_OBSERVER
 from server.operations.known_classes import check_class
 from server.service import Service
+from server.unknown_faces import UnknownFaces
 
 log = logging.getLogger(__name__)
 
@@ -131,9 +133,17 @@ def run_watch(arguments: argparse.Namespace, settings: Settings, output: cli.Out
         )
     with ExitStack() as cleanup:
         pack = composition.open_pack(settings)
-        embedder = composition.open_embedder(settings, pack)
+        liveness = composition.open_liveness(settings)
+        keeps_unknown = settings.unknowns == "keep"
+        embedder = composition.open_embedder(settings, pack, None, liveness, keeps_unknown)
         gallery = composition.open_gallery(settings, pack)
         cleanup.callback(gallery.close)
+        policy = composition.liveness_policy(settings, liveness, gallery.store)
+        if liveness is not None:
+            policy.point()  # a rate without a calibration stops here
+        unknown_faces = UnknownFaces(gallery, NO_OBSERVER.kept_unknown) if keeps_unknown else None
+        if unknown_faces is not None:
+            cleanup.callback(unknown_faces.close)
         keeps = settings.session_photos == "until_closed"
         service = Service(
             embedder,
@@ -142,6 +152,8 @@ def run_watch(arguments: argparse.Namespace, settings: Settings, output: cli.Out
             partial(composition.forget_copies, settings),
             composition.open_clock(settings),
             keeps_session_photos=keeps,
+            liveness=policy,
+            unknown_faces=unknown_faces,
         )
         pose = composition.open_pose(settings)
         rule = composition.raise_rule(settings)

@@ -49,7 +49,8 @@ class FaceSheet:
 
 @dataclass(frozen=True, slots=True)
 class ReadFilm:
-    """A film that was read: what it shows, without pictures, and the sheet of them; None when no one appears."""
+    """A film that was read: what it shows, and the sheet of pictures; None when no one appears. Of the views only the
+    best of each appearance has its picture, and only where unknown faces are kept."""
 
     reading: FilmReading
     sheet: FaceSheet | None
@@ -74,13 +75,17 @@ def read_for_session(settings: Settings, path: Path, tell: Tell) -> ReadFilm:
         PackError, ConfigError: of the packs.
     """
     pack = composition.open_pack(settings)
-    embedder = composition.open_embedder(settings, pack)
+    judges = settings.liveness.of("attendance") != "off"
+    liveness = composition.open_liveness(settings) if judges else None
+    embedder = composition.open_embedder(settings, pack, liveness=liveness)
     pose = composition.open_pose(settings)
     hands = None if pose is None else FollowedHands(pose, composition.raise_rule(settings))
-    reading = read_school_film(path, embedder, hands, _sparingly(tell))
+    reading = read_school_film(path, embedder, hands, _sparingly(tell), judges)
     tell(reading.duration_s, reading.duration_s)
     sheet = face_sheet(reading.appearances) if reading.appearances else None
-    return ReadFilm(replace(reading, appearances=tuple(map(_without_pictures, reading.appearances))), sheet)
+    shown = 1 if settings.unknowns == "keep" else 0
+    appearances = tuple(_with_pictures(appearance, shown) for appearance in reading.appearances)
+    return ReadFilm(replace(reading, appearances=appearances), sheet)
 
 
 def face_sheet(appearances: Sequence[FilmAppearance]) -> FaceSheet:
@@ -106,8 +111,10 @@ def face_sheet(appearances: Sequence[FilmAppearance]) -> FaceSheet:
     return FaceSheet(out.getvalue(), width, height, (*places, *[()] * (len(appearances) - len(shown))))
 
 
-def _without_pictures(appearance: FilmAppearance) -> FilmAppearance:
-    return replace(appearance, views=tuple(replace(view, thumbnail=b"") for view in appearance.views))
+def _with_pictures(appearance: FilmAppearance, shown: int) -> FilmAppearance:
+    """An appearance of whose views only the first ``shown`` have a picture."""
+    bare = (replace(view, thumbnail=b"") for view in appearance.views[shown:])
+    return replace(appearance, views=(*appearance.views[:shown], *bare))
 
 
 def _sparingly(tell: Tell) -> Tell:

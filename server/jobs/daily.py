@@ -53,13 +53,16 @@ class DailyRetention:
     def ask(self) -> None:
         """Add today's job, unless it was added or there is nothing to do."""
         today = self._clock.today()
-        if today == self._asked or not (self._retention.rules or self._any_consent_ends()):
+        if today == self._asked or not (self._retention.rules or self._any_consent_ends() or self._any_unknown()):
             return
         at = self._clock.now().astimezone(UTC).isoformat(timespec="seconds")
         request = hashlib.sha256(f"retention {today}".encode()).hexdigest()
         self._gallery.store.jobs.add(JobRequest("retention", {}, "server", str(AccessRole.ADMIN), at, request))
         self._asked = today
         self._wake()
+
+    def _any_unknown(self) -> bool:
+        return self._gallery.store.unknowns.counts()[2] > 0
 
     def _any_consent_ends(self) -> bool:
         some = StudentFilter(kind=None, consent_ended=True), StudentFilter(kind=None, consent_until=_LAST_DATE)

@@ -189,7 +189,7 @@ def _sync_result(printed: bytes) -> Mapping[str, Any]:
 def _retention(work: JobWork, tell: Tell) -> Mapping[str, Any]:
     """Carry out what consents and periods say, in the name of who asked for the job."""
     from gallery.documents.access_log import AccessAction, AccessEvent, in_lines
-    from gallery.privacy.retention import Policy, RetentionRun
+    from gallery.privacy.retention import RetentionRun
 
     settings, asked = work.settings, work.asked
     gallery, count = composition.open_for_upkeep(settings), _Count("students", tell)
@@ -202,7 +202,7 @@ def _retention(work: JobWork, tell: Tell) -> Mapping[str, Any]:
             gallery.store.access_log.append(in_lines(event))
 
     try:
-        policy = Policy(settings.retention, settings.withdrawal_days)
+        policy = composition.privacy_policy(settings)
         forget = partial(composition.forget_copies, settings)
         clock = composition.open_clock(settings)
         dry = bool(work.asked.arguments.get("dry_run"))

@@ -54,8 +54,9 @@ class SessionWatch:
         """Watch a session; ``hands`` None: raised hands are not looked for. ``counts`` are counted on."""
         self.counts = counts or WatchCounts()
         self._service, self._stored, self._hands = service, stored, hands
-        self._reader = FilmReader(service.embedder)
-        self._live = LiveFaces(self._reader.embed, service.embedder.pack.threshold)
+        self._judges = service.liveness.mode("attendance") != "off"
+        self._reader = FilmReader(service.embedder, self._judges)
+        self._live = LiveFaces(self._reader.embed, service.embedder.pack.threshold, self._reader.judge)
         self._owners: dict[int, tuple[int, int, int]] = {}
         """By track the frame's number, the face's number in it, and the subject id."""
         self._chances = 1
@@ -87,11 +88,13 @@ class SessionWatch:
         content = jpeg_copy(pixels, LONGEST_SIDE)
         copy = (content, pixels.shape[:2]) if service.keeps_session_photos else None
         faces = sorted(ripe, key=lambda each: -each.face.face.area)
-        photo = ReadSessionPhoto(digest_of(content), tuple(each.face for each in faces), 0, copy)
+        live_from = service.liveness.point() if self._judges else None
+        photo = ReadSessionPhoto(digest_of(content), tuple(each.face for each in faces), 0, copy, live_from)
         point = service.gallery.whole.operating_point(None)
         point = replace(point, threshold=self._threshold(point))
         at = service.clock.now().astimezone(UTC).isoformat(timespec="seconds")
         recorded = record_read_photo(service, self._stored, photo, point, Claim("", "", at), frame=True)
+        service.tell_liveness("attendance", photo.faces, live_from)
         for face, (each, (_, made)) in enumerate(zip(faces, recorded.faces, strict=True), start=1):
             self.counts.decided += 1
             self.counts.recorded += made.recorded
@@ -106,11 +109,13 @@ class SessionWatch:
         return self._fitted[1]
 
     def _note(self, track: int, place: tuple[int, int], made: FaceAttendance) -> None:
-        """Settle a track whose face it is known to be; every other decision is one more chance of a stranger."""
+        """Settle a track whose face it is known to be; every other decision is one more chance of a stranger.
+
+        One that waits is looked at further: it may be found to be live. Its hands are no one's: a picture has none."""
         if made.status in ("present", "duplicate", "off_roster"):
             self._live.settle(track)
             self._owners[track] = (*place, made.candidates[0].subject)
-        else:
+        elif made.status != "waiting":
             self._chances += 1
 
     def _record_raises(self, hands: FollowedHands) -> None:

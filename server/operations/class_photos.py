@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from faces.embedder import EmbeddedFace
+from faces.liveness.values import LivenessScore
 from gallery.attendance.class_photo import record_class_photo
 from gallery.attendance.face_attendance import ClassPhoto, ClassPhotoFace, FaceAttendance
+from gallery.documents.attendance import SeenLiveness
 from gallery.documents.request_keys import Claim
 from gallery.threshold.operating_point import OperatingPoint
-from presente.recognition import Timings, digest_of, empty_search_hint
+from presente.liveness import LivenessPoint, decided
+from presente.recognition import Timings, digest_of, embed_judged, empty_search_hint
 from server.idempotency import KeyedRequest, carried_out
 from server.operations.school_dates import today_of
 from server.requests.attendance import AttendanceParameters
@@ -20,7 +23,8 @@ from server.service import Service
 class ClassPhotoResult:
     """A class photo's faces, largest first, and what was made of each; ``hint`` when no one was there to compare.
 
-    ``rotated``: degrees, clockwise, by which the photo had to be turned.
+    ``rotated``: degrees, clockwise, by which the photo had to be turned. ``live_from``: the score from which a face
+    counts as live; None where that was not asked.
     """
 
     faces: tuple[tuple[EmbeddedFace, FaceAttendance], ...]
@@ -30,6 +34,7 @@ class ClassPhotoResult:
     timings_ms: dict[str, float]
     hint: str | None
     rotated: int
+    live_from: LivenessPoint | None
 
     @property
     def subjects(self) -> set[int]:
@@ -64,7 +69,8 @@ def take_attendance(
 
     def work(claim: Claim) -> ClassPhotoResult:
         day = fecha or today_of(claim, service.clock)
-        class_photo = ClassPhoto(parameters.clase, day, digest_of(photo), 0.0, claim)
+        live_only = service.liveness.mode("attendance") == "enforce"
+        class_photo = ClassPhoto(parameters.clase, day, digest_of(photo), 0.0, claim, live_only=live_only)
         return _record(service, photo, class_photo, parameters)
 
     asked = {"photo": digest_of(photo)}
@@ -78,13 +84,17 @@ def _record(
 ) -> ClassPhotoResult:
     timings = Timings()
     read = service.embedder.read_faces(photo, timings.stage, parameters.detail)
-    with timings.stage("embed"):
-        embedded = service.embedder.embed(read.faces)
+    embedded, live_from = embed_judged(service.embedder, read.faces, service.liveness, "attendance", timings.stage)
     with timings.stage("record", told=False):  # searching and the store tell of themselves
         operating_point = service.gallery.whole.operating_point(parameters.threshold)
         class_photo = replace(class_photo, threshold=operating_point.threshold)
-        found = record_class_photo(service.attendance_log, [class_photo_face(face) for face in embedded], class_photo)
+        faces = [class_photo_face(face, live_from) for face in embedded]
+        found = record_class_photo(service.attendance_log, faces, class_photo)
     service.observer.attended(found, operating_point)
+    service.tell_liveness("attendance", embedded, live_from)
+    if not class_photo.claim.done:
+        unknown = (face for face, attendance in zip(embedded, found, strict=True) if attendance.status == "unknown")
+        service.keep_unknown(unknown, live_from, "attendance", class_photo.clase)
     return ClassPhotoResult(
         tuple(zip(embedded, found, strict=True)),
         class_photo,
@@ -95,10 +105,21 @@ def _record(
         if all(attendance.candidates for attendance in found)
         else empty_search_hint(service.gallery, class_photo.clase, False),
         read.rotated,
+        live_from,
     )
 
 
-def class_photo_face(embedded: EmbeddedFace) -> ClassPhotoFace:
-    """An embedded face as attendance takes it."""
+def class_photo_face(embedded: EmbeddedFace, live_from: LivenessPoint | None) -> ClassPhotoFace:
+    """An embedded face as attendance takes it.
+
+    ``live_from``: the score from which it counts as live; None where that was not asked.
+    """
     x1, y1, x2, y2 = (round(float(value), 1) for value in embedded.face.box)
-    return ClassPhotoFace(embedded.template, (x1, y1, x2, y2))
+    return ClassPhotoFace(embedded.template, (x1, y1, x2, y2), liveness=seen_liveness(embedded.liveness, live_from))
+
+
+def seen_liveness(score: LivenessScore | None, live_from: LivenessPoint | None) -> SeenLiveness | None:
+    """What an entry keeps of whether a face is live; None where that was not asked."""
+    if score is None or live_from is None:
+        return None
+    return SeenLiveness(score.score, decided(score, live_from), score.pack)

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, time, timedelta
 from typing import Any
 
+import numpy as np
+
+from faces.film.values import FilmAppearance, FilmReading
+from faces.film.views import box_in_thumbnail
 from gallery.attendance.class_photo import record_class_photo
 from gallery.attendance.face_attendance import ClassPhoto, ClassPhotoFace, FaceAttendance
 from gallery.attendance.session_evidence import seen_in
@@ -25,12 +29,14 @@ from server.films.folder import FilmFile
 from server.films.jobs import FILM
 from server.films.reading import ReadFilm
 from server.idempotency import KeyedRequest, carried_out
+from server.operations.class_photos import seen_liveness
 from server.operations.film_raises import Raise, record_raises, start_of_film
 from server.operations.jobs import MOST_UNFINISHED, job_of
 from server.operations.session_films import local_time
 from server.operations.session_photos import may_show
 from server.requests.films import checked_starts
 from server.service import Service
+from server.unknown_faces import SeenFace, StoredPicture
 
 _RECENT = 200
 """Jobs that are looked through for those of a session."""
@@ -222,20 +228,58 @@ def _record(service: Service, stored: StoredSession, job: Job, read: ReadFilm) -
     if numbered is None:
         raise session_closed(stored.id)
     threshold, point = threshold_of_film(service.gallery.whole, read.reading)
+    live_from = service.liveness.point() if service.liveness.mode("attendance") != "off" else None
     faces = [
         ClassPhotoFace(
             appearance.vector,
             appearance.views[0].box,
             late=is_late_in_film(session, local_time(session, starts, appearance.first_s)),
+            liveness=seen_liveness(appearance.liveness, live_from),
         )
         for appearance in read.reading.appearances
     ]
     class_photo = ClassPhoto(
-        session.clase, session.fecha, sha256, threshold, session=stored.id, number=numbered.number, evidence=True
+        session.clase,
+        session.fecha,
+        sha256,
+        threshold,
+        session=stored.id,
+        number=numbered.number,
+        evidence=True,
+        live_only=service.liveness.mode("attendance") == "enforce",
     )
     found = record_class_photo(service.attendance_log, faces, class_photo)
     service.observer.attended(found, point)
-    return _Recorded(numbered.number, not numbered.added and numbered.at != job.asked.at, found)
+    service.observer.judged("attendance", [face.liveness.decision for face in faces if face.liveness is not None])
+    repeated = not numbered.added and numbered.at != job.asked.at
+    if not repeated:
+        unknown = [
+            each
+            for each, face, made in zip(read.reading.appearances, faces, found, strict=True)
+            if made.status == "unknown" and (face.liveness is None or face.liveness.decision != "attack")
+        ]
+        _keep_unknown(service, stored, unknown, read.reading, starts)
+    return _Recorded(numbered.number, repeated, found)
+
+
+def _keep_unknown(
+    service: Service, stored: StoredSession, unknown: Sequence[FilmAppearance], reading: FilmReading, starts: str
+) -> None:
+    """Let those who appear and were decided unknown be kept, as seen when the film shows them."""
+    if service.unknown_faces is None:
+        return
+    begins = service.clock.moment(stored.session.fecha, time.fromisoformat(starts))
+    for each in unknown:
+        view = each.views[0]
+        if view.measured is None or not view.thumbnail:
+            continue
+        at, last_at = (
+            (begins + timedelta(seconds=at_s)).isoformat(timespec="seconds") for at_s in (each.first_s, each.last_s)
+        )
+        box = box_in_thumbnail(np.array(view.box, dtype=np.float32), reading.height, reading.width)
+        picture = StoredPicture(view.thumbnail, box)
+        seen = SeenFace(each.vector, view.measured, picture, at, "film", stored.session.clase, stored.id, last_at)
+        service.unknown_faces.see([seen])
 
 
 def _owner(face: FaceAttendance) -> int | None:

@@ -22,7 +22,8 @@ from gallery.documents.values import Student
 from gallery.threshold.operating_point import OperatingPoint
 from presente.clock import Clock
 from presente.errors import PresenteError
-from presente.recognition import Timings, digest_of, empty_search_hint
+from presente.liveness import LivenessPoint
+from presente.recognition import Timings, digest_of, embed_judged, empty_search_hint
 from server.idempotency import KeyedRequest, carried_out
 from server.operations.class_photos import class_photo_face
 from server.requests.sessions import SessionPhotoParameters
@@ -40,12 +41,14 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class ReadSessionPhoto:
     """A photo that was read: its digest, faces and rotation, and the copy to keep with the whole photo's height and
-    width; None when none is kept."""
+    width; None when none is kept. ``live_from``: the score from which a face counts as live; None where that was not
+    asked."""
 
     sha256: str
     faces: tuple[EmbeddedFace, ...]
     rotated: int
     copy: tuple[bytes, tuple[int, int]] | None
+    live_from: LivenessPoint | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,10 @@ class RecordedPhoto:
 
 @dataclass(frozen=True, slots=True)
 class SessionPhotosResult:
-    """What photos recorded in a session: the photos, the lines of the roll that changed, and the whole roll."""
+    """What photos recorded in a session: the photos, the lines of the roll that changed, and the whole roll.
+
+    ``live_from``: the score from which a face counts as live; None where that was not asked.
+    """
 
     stored: StoredSession
     photos: tuple[RecordedPhoto, ...]
@@ -75,6 +81,7 @@ class SessionPhotosResult:
     generation: int
     timings_ms: dict[str, float]
     hint: str | None
+    live_from: LivenessPoint | None
 
     @property
     def subjects(self) -> set[int]:
@@ -117,6 +124,8 @@ def _recorded(
 ) -> SessionPhotosResult:
     timings = Timings()
     read = [_read(service, content, parameters, timings) for content in photos]
+    if parameters.frame:
+        read = [replace(photo, faces=tuple(service.frame_looks.joined(stored.id, photo.faces))) for photo in read]
     with timings.stage("record", told=False):
         point = service.gallery.whole.operating_point(parameters.threshold)
         before = service.session_log.roll(stored)
@@ -128,6 +137,8 @@ def _recorded(
         changed |= {line.subject for line in after if line.stored and line.stored.entry.photo_number in numbers}
     found = [attendance for photo in recorded for _, attendance in photo.faces]
     service.observer.attended(found, point)
+    for photo in read:
+        service.tell_liveness("attendance", photo.faces, photo.live_from)
     return SessionPhotosResult(
         stored,
         recorded,
@@ -139,18 +150,18 @@ def _recorded(
         None
         if all(attendance.candidates for attendance in found)
         else empty_search_hint(service.gallery, stored.session.clase, False),
+        read[0].live_from,
     )
 
 
 def _read(service: Service, content: bytes, parameters: SessionPhotoParameters, timings: Timings) -> ReadSessionPhoto:
     read = service.embedder.read_faces(content, timings.stage, parameters.detail)
-    with timings.stage("embed"):
-        embedded = service.embedder.embed(read.faces)
+    embedded, live_from = embed_judged(service.embedder, read.faces, service.liveness, "attendance", timings.stage)
     copy = None
     if service.keeps_session_photos:
         with timings.stage("copy"):
             copy = service.copy_to_show(content, LONGEST_SIDE)
-    return ReadSessionPhoto(digest_of(content), tuple(embedded), read.rotated, copy)
+    return ReadSessionPhoto(digest_of(content), tuple(embedded), read.rotated, copy, live_from)
 
 
 def record_read_photo(
@@ -195,9 +206,13 @@ def record_read_photo(
         number=number,
         late=is_late(stored.session, service.clock.local(claim.moment)),
         evidence=not frame,
+        live_only=service.liveness.mode("attendance") == "enforce",
     )
-    faces = [class_photo_face(face) for face in photo.faces]
+    faces = [class_photo_face(face, photo.live_from) for face in photo.faces]
     found = record_class_photo(service.attendance_log, faces, class_photo)
+    if not claim.done and not repeated:
+        unknown = (face for face, made in zip(photo.faces, found, strict=True) if made.status == "unknown")
+        service.keep_unknown(unknown, photo.live_from, "session", stored.session.clase, stored.id)
     kept = claim.done and kept_photos.content(stored.id, number) is not None
     if not claim.done and photo.copy is not None and (not frame or any(made.recorded for made in found)):
         content, (height, width) = photo.copy

@@ -8,19 +8,20 @@ from msgspec import UNSET, Meta, UnsetType
 
 from faces.embedder import EmbeddedFace
 from gallery.attendance.face_attendance import FaceAttendance
-from gallery.documents.attendance import StoredAttendance
+from gallery.documents.attendance import SeenFace, StoredAttendance
 from gallery.documents.values import Student
 from gallery.threshold.operating_point import OperatingPoint
 from presente.face_json import (
     UNKNOWN,
     CandidateJson,
-    FaceJson,
     Fpir,
     JsonObject,
+    JudgedFaceJson,
     Rotated,
     candidate_json,
-    face_members,
+    judged_members,
 )
+from presente.liveness import LivenessPoint
 from server.operations.attendance_lists import AttendanceLine, AttendancePage
 from server.operations.class_photos import ClassPhotoResult
 from server.requests.attendance import AttendanceListParameters
@@ -55,6 +56,19 @@ _REASONS: dict[str, Any] = {
     "off_roster": "not_in_this_class",
     "duplicate": "another_face_is_closer",
 }
+
+
+class SeenLivenessJson(JsonObject, frozen=True, kw_only=True):
+    """Whether the face behind an entry was taken for a live person's."""
+
+    score: Annotated[float | None, Meta(description="0 to 1, higher is more like a live person; null: not judged.")]
+    decision: Literal["live", "attack", "not_judged"]
+    pack: Annotated[str, Meta(description="Tag of the liveness pack.")]
+
+
+SeenLiveOrNot = Annotated[
+    SeenLivenessJson | None, Meta(description="Null for entries made by hand, and where liveness is off.")
+]
 _SEEN = ("score", "threshold", "box", "template", "pack", "generation", "photo")
 
 
@@ -72,7 +86,7 @@ class EntryStateJson(JsonObject, frozen=True, kw_only=True):
     reason: WhyItWaits
 
 
-class ClassPhotoFaceJson(FaceJson, frozen=True, kw_only=True):
+class ClassPhotoFaceJson(JudgedFaceJson, frozen=True, kw_only=True):
     """A face of a class photo, and what was made of it."""
 
     status: FaceStatus
@@ -87,6 +101,7 @@ class ClassPhotoFaceJson(FaceJson, frozen=True, kw_only=True):
             "another_face_is_closer",
             "below_threshold",
             "empty_gallery",
+            "told_apart",
             "not_live",
             "liveness_not_judged",
         ]
@@ -135,6 +150,7 @@ class AttendanceEntryJson(JsonObject, frozen=True, kw_only=True):
     pack: Annotated[str | None, Meta(description="The pack that made the template.")]
     generation: Annotated[int | None, Seen]
     photo: Annotated[str | None, Meta(description="SHA-256 of the photo.")]
+    liveness: SeenLiveOrNot
 
 
 class AttendanceLineJson(JsonObject, frozen=True, kw_only=True):
@@ -158,6 +174,7 @@ class AttendanceLineJson(JsonObject, frozen=True, kw_only=True):
     pack: str | UnsetType | None = UNSET
     generation: int | UnsetType | None = UNSET
     photo: str | UnsetType | None = UNSET
+    liveness: SeenLiveOrNot | UnsetType = UNSET
 
 
 class AttendanceListReply(JsonObject, frozen=True, kw_only=True):
@@ -187,21 +204,25 @@ def class_photo_reply(request_id: str, taken: ClassPhotoResult) -> ClassPhotoRep
         counts={status: statuses.count(status) for status in sorted(set(statuses))},
         hint=taken.hint,
         rotated=cast("Rotated", taken.rotated),
-        faces=[class_photo_face_json(face, attendance, taken.operating_point) for face, attendance in taken.faces],
+        faces=[
+            class_photo_face_json(face, attendance, taken.operating_point, taken.live_from)
+            for face, attendance in taken.faces
+        ],
         timings_ms=AttendanceTimings(**taken.timings_ms),
     )
 
 
 def class_photo_face_json(
-    face: EmbeddedFace, attendance: FaceAttendance, operating_point: OperatingPoint
+    face: EmbeddedFace, attendance: FaceAttendance, operating_point: OperatingPoint, live_from: LivenessPoint | None
 ) -> ClassPhotoFaceJson:
     """A face of a class photo, and what was made of it."""
     student = attendance.student
     score = attendance.candidates[0].score if attendance.candidates else None
     unknown = "below_threshold" if attendance.candidates or attendance.unnamed else "empty_gallery"
+    unknown = "told_apart" if attendance.told_apart else unknown
     why = unknown if attendance.status == "unknown" else attendance.reason or _REASONS.get(attendance.status)
     return ClassPhotoFaceJson(
-        **face_members(face),
+        **judged_members(face, live_from),
         status=attendance.status,
         nombre=student.nombre_del_alumno if student else UNKNOWN,
         matricula=student.matricula if student else None,
@@ -254,8 +275,18 @@ def _entry_members(stored: StoredAttendance, student: Student | None) -> dict[st
         "source": entry.source,
         "at": entry.at,
         "note": entry.note,
+        "liveness": _seen_liveness(face),
         **seen,
     }
+
+
+def _seen_liveness(face: SeenFace | None) -> SeenLivenessJson | None:
+    if face is None or face.liveness is None:
+        return None
+    seen = face.liveness
+    return SeenLivenessJson(
+        score=None if seen.score is None else round(seen.score, 4), decision=seen.decision, pack=seen.pack
+    )
 
 
 def attendance_list_reply(page: AttendancePage, parameters: AttendanceListParameters) -> AttendanceListReply:

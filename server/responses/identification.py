@@ -10,13 +10,13 @@ from msgspec import UNSET, Meta, UnsetType
 from presente.errors import PresenteError
 from presente.face_json import (
     CandidateJson,
-    FaceJson,
     IdentifiedFaceJson,
     JsonObject,
+    JudgedFaceJson,
     Rotated,
     candidate_json,
-    face_json,
     identified_face_json,
+    judged_face_json,
 )
 from presente.recognition import Identified
 from server.errors import problem_of_error
@@ -50,6 +50,7 @@ class ReadingTimings(JsonObject, frozen=True, kw_only=True):
     detect_turned: Look = UNSET
     detect_closer: Look = UNSET
     embed: float
+    liveness: Annotated[float | UnsetType, Meta(description="Not there where liveness is off.")] = UNSET
     total: float
 
 
@@ -107,10 +108,14 @@ class VerifyReply(JsonObject, frozen=True, kw_only=True):
     request_id: RequestId
     pack: Pack
     matricula: str
-    same_person: Annotated[bool, Meta(description="Whether score >= threshold.")]
+    same_person: Annotated[bool, Meta(description="Whether score >= threshold, and there is no reason against it.")]
+    reason: Annotated[
+        Literal["told_apart", "not_live", "liveness_not_judged"] | None,
+        Meta(description="Why it is not the same person though score >= threshold; null otherwise."),
+    ]
     threshold: HeldTo
     score: Annotated[float | None, Meta(description="Null when the student has no template.")]
-    face: FaceJson
+    face: JudgedFaceJson
 
 
 def identify_reply(request_id: str, pack: str, found: Identified) -> IdentifyReply:
@@ -122,7 +127,10 @@ def identify_reply(request_id: str, pack: str, found: Identified) -> IdentifyRep
         threshold_source=found.operating_point.source,
         hint=found.hint,
         rotated=cast("Rotated", found.rotated),
-        faces=[identified_face_json(face, decision, found.operating_point) for face, decision in found.faces],
+        faces=[
+            identified_face_json(face, decision, found.operating_point, found.live_from)
+            for face, decision in found.faces
+        ],
         timings_ms=IdentifyTimings(**found.timings_ms),
         **_part(found.covers),
     )
@@ -167,7 +175,8 @@ def verify_reply(request_id: str, pack: str, matricula: str, found: VerifyResult
         pack=pack,
         matricula=matricula,
         same_person=found.same_person,
+        reason=found.reason or None,
         threshold=found.threshold,
         score=found.score,
-        face=face_json(found.face),
+        face=judged_face_json(found.face, found.live_from),
     )

@@ -72,6 +72,7 @@ class RetentionResultJson(JsonObject, frozen=True, kw_only=True):
     students: Annotated[int, Meta(description="Students erased because their period was over.")]
     photo_owners: Annotated[int, Meta(description="Students whose photos were erased.")]
     attendance_faces: Annotated[int, Meta(description="Entries of attendance whose face was erased.")]
+    unknown_faces: Annotated[int, Meta(description="Faces of unknown people that were erased.")]
     access_lines: Annotated[int, Meta(description="Lines that were cut off the access log.")]
     soon_consents: Annotated[int, Meta(description="Consents that end within 30 days.")]
     soon_erased: Annotated[int, Meta(description="Students whose consent has ended, and who are erased later.")]

@@ -92,6 +92,10 @@ class PrivacyReply(JsonObject, frozen=True, kw_only=True):
     attendances: Annotated[int, Meta(description="Entries that say that a student was there.")]
     participations: int
     faces: Annotated[int, Meta(description="Entries of attendance that keep a face.")]
+    negatives: Annotated[int, Meta(description="Faces of which a person said that they are not a student.")]
+    unknown_faces: Annotated[int, Meta(description="Faces of people who are not enrolled.")]
+    unknown_people: Annotated[int, Meta(description="The cards that show them.")]
+    not_ours: Annotated[int, Meta(description="People of whom a person said that they are not of the school.")]
     access_lines: int
     accounts: int
     keys: int
@@ -109,6 +113,9 @@ class PrivacyReply(JsonObject, frozen=True, kw_only=True):
     ]
     retention: Annotated[str, Meta(description="The periods, as PRESENTE_RETENTION has them.")]
     withdrawal_days: Annotated[int, Meta(description="Days between the end of a consent and the erasure.")]
+    unknown_days: Annotated[
+        int | None, Meta(description="Days for which faces of unknown people are kept; null: none is.")
+    ]
 
 
 def privacy_reply(report: PrivacyReport, policy: Policy) -> PrivacyReply:
@@ -116,7 +123,11 @@ def privacy_reply(report: PrivacyReport, policy: Policy) -> PrivacyReply:
     values = {each.name: getattr(report, each.name) for each in fields(report) if each.name != "lists"}
     lists = {name: [NamedStudentJson(**asdict(each)) for each in named] for name, named in report.lists.items()}
     return PrivacyReply(
-        **values, lists=lists, retention=shown_retention(policy.retention), withdrawal_days=policy.withdrawal_days
+        **values,
+        lists=lists,
+        retention=shown_retention(policy.retention),
+        withdrawal_days=policy.withdrawal_days,
+        unknown_days=policy.unknown_days,
     )
 
 

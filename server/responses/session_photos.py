@@ -167,7 +167,8 @@ def session_photos_reply(request_id: str, taken: SessionPhotosResult) -> Session
                 rotated=cast("Rotated", photo.rotated),
                 counts={status: statuses.count(status) for status in sorted(set(statuses))},
                 faces=[
-                    class_photo_face_json(face, attendance, taken.operating_point) for face, attendance in photo.faces
+                    class_photo_face_json(face, attendance, taken.operating_point, taken.live_from)
+                    for face, attendance in photo.faces
                 ],
             )
         )

@@ -10,7 +10,9 @@ from gallery.status import GalleryStatus
 from gallery.threshold.operating_point import OperatingPoint
 from presente import __version__
 from presente.clock import Clock
+from presente.errors import ConfigError
 from presente.face_json import JsonObject
+from presente.liveness import LivenessPolicy
 from server.readiness import READY, Readiness
 
 
@@ -89,6 +91,26 @@ class ShardJson(JsonObject, frozen=True, kw_only=True):
     behind: Annotated[int, Meta(description="Change numbers that the server asked for and the shard has not seen.")]
 
 
+LivenessModeJson = Annotated[
+    Literal["off", "observe", "enforce"],
+    Meta(description="Not asked; asked and told; asked, and only live faces pass."),
+]
+
+
+class LivenessStatusJson(JsonObject, frozen=True, kw_only=True):
+    """Where it is asked whether faces are live, and by what."""
+
+    identify: LivenessModeJson
+    verify: LivenessModeJson
+    attendance: LivenessModeJson
+    pack: Annotated[str, Meta(description="Tag of the liveness pack.")]
+    threshold: Annotated[
+        float | None,
+        Meta(description="The score from which a face counts as live; null: the asked rate is not calibrated."),
+    ]
+    threshold_source: Annotated[str, Meta(description="Where the threshold comes from, or why there is none.")]
+
+
 class StatusReply(JsonObject, frozen=True, kw_only=True):
     """The gallery at a glance."""
 
@@ -123,6 +145,8 @@ class StatusReply(JsonObject, frozen=True, kw_only=True):
     unused_calibration: Annotated[
         str, Meta(description="Why a stored calibration does not hold, and what to do; empty when none is passed over.")
     ]
+    liveness: Annotated[LivenessStatusJson | None, Meta(description="Null where it is off for every use.")]
+    keeps_unknown: Annotated[bool, Meta(description="Whether faces of people who are not enrolled are kept.")]
     margin: float
     consent_required: Annotated[bool, Meta(description="Whether a student without consent on record is refused.")]
     consent_text: Annotated[
@@ -146,8 +170,8 @@ def ready_reply(found: Readiness) -> ReadyReply | NotReadyReply:
     )
 
 
-def status_reply(status: GalleryStatus, clock: Clock) -> StatusReply:
-    """The gallery at a glance, and the school's date."""
+def status_reply(status: GalleryStatus, clock: Clock, liveness: LivenessPolicy, keeps_unknown: bool) -> StatusReply:
+    """The gallery at a glance, how liveness is judged, whether unknown people are kept, and the school's date."""
     counts, index = status.counts, status.index_described()
     return StatusReply(
         version=__version__,
@@ -169,11 +193,31 @@ def status_reply(status: GalleryStatus, clock: Clock) -> StatusReply:
         threshold_source=status.operating_point.source,
         calibration=_calibration_json(status.operating_point),
         unused_calibration=status.operating_point.unused,
+        liveness=_liveness_json(liveness),
+        keeps_unknown=keeps_unknown,
         margin=status.settings.margin,
         consent_required=status.settings.consent_required,
         consent_text=status.settings.consent_text,
         timezone=clock.described(),
         today=clock.today(),
+    )
+
+
+def _liveness_json(policy: LivenessPolicy) -> LivenessStatusJson | None:
+    if not policy.modes.is_on:
+        return None
+    try:
+        point = policy.point()
+        threshold, source = point.threshold, point.source
+    except ConfigError as error:
+        threshold, source = None, error.what
+    return LivenessStatusJson(
+        identify=policy.mode("identify"),
+        verify=policy.mode("verify"),
+        attendance=policy.mode("attendance"),
+        pack=policy.tag,
+        threshold=threshold,
+        threshold_source=source,
     )
 
 

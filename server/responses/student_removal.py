@@ -26,6 +26,9 @@ class ErasurePreviewReply(JsonObject, frozen=True, kw_only=True):
     session_photos: Annotated[
         int, Meta(description="Copies of photos of open sessions that may show the student, and would be erased.")
     ]
+    unknown_faces: Annotated[
+        int, Meta(description="Faces of unknown people that resemble the student, and would be erased.")
+    ]
 
 
 class MergedStudentJson(JsonObject, frozen=True, kw_only=True):
@@ -64,6 +67,7 @@ def erasure_preview_reply(held: StudentHoldings) -> ErasurePreviewReply:
         accounts=held.accounts,
         keys=held.keys,
         session_photos=held.session_photos,
+        unknown_faces=held.unknown_faces,
     )
 
 

@@ -10,7 +10,7 @@ from server.access.permissions import Permission, needs
 from server.access_log.concerned import attendance, in_parameters, of_entries, which_list
 from server.access_log.declaration import logged
 from server.body_sizes import PHOTOS, takes
-from server.error_codes import GALLERY, KEYED, SCOPED
+from server.error_codes import GALLERY, JUDGED, KEYED, SCOPED
 from server.idempotency import KeyedRequest
 from server.operations.attendance_entries import record_by_hand, resolve_entry
 from server.operations.attendance_lists import attendance_lines, attendance_page
@@ -54,6 +54,7 @@ bp = Blueprint("attendance", __name__, url_prefix="/v1/attendance")
     refuses=GALLERY
     | SCOPED
     | KEYED
+    | JUDGED
     | {"class_not_found", "one_photo_needed", "student_not_found", "threshold_too_low"},
 )
 @logged(AccessAction.ATTENDANCE_TAKEN, about=attendance)

@@ -18,7 +18,7 @@ from server.access_log.concerned import (
 from server.access_log.declaration import logged
 from server.access_log.recording import recorded_when_sent
 from server.body_sizes import EMBEDDINGS, PHOTOS, takes
-from server.error_codes import GALLERY, PORTRAIT, SCOPED
+from server.error_codes import GALLERY, JUDGED, PORTRAIT, SCOPED
 from server.operations import identification as operations
 from server.requests.identification import (
     JSON_LINES,
@@ -45,7 +45,7 @@ bp = Blueprint("identify", __name__, url_prefix="/v1")
     responses.IdentifyReply | responses.IdentifyPhotosReply,
     streams=JSON_LINES,
     streamed_line=responses.IdentifiedPhotoReply,
-    refuses=GALLERY | SCOPED | {"no_photos", "threshold_too_low"},
+    refuses=GALLERY | SCOPED | JUDGED | {"no_photos", "threshold_too_low"},
 )
 @logged(AccessAction.IDENTIFIED, about=recognised, of_stream=None, outcome=problem_of_all)
 def identify(
@@ -89,6 +89,7 @@ def search(parameters: SearchParameters, body: Probes) -> responses.SearchReply:
     responses.VerifyReply,
     refuses=GALLERY
     | SCOPED
+    | JUDGED
     | PORTRAIT
     | {"missing_field", "one_photo_needed", "student_not_found", "threshold_too_low"},
 )

@@ -10,7 +10,7 @@ from server.access.permissions import Permission, needs
 from server.access_log.concerned import in_roll, of_session, recognised_in_photos, which_list
 from server.access_log.declaration import logged
 from server.body_sizes import FILM, PHOTOS, takes
-from server.error_codes import FILMS, GALLERY, KEYED, PHOTO, SCOPED
+from server.error_codes import FILMS, GALLERY, JUDGED, KEYED, PHOTO, SCOPED
 from server.idempotency import KeyedRequest
 from server.operations.films import film_jobs, send_film, start_of
 from server.operations.session_films import shown_evidence
@@ -124,7 +124,7 @@ def close(number: int) -> ClassSessionReply:
 @takes(PHOTOS)
 @answers(
     SessionPhotosReply,
-    refuses=_WRITING | PHOTO | SCOPED | {"class_not_found", "no_photos", "threshold_too_low"},
+    refuses=_WRITING | PHOTO | SCOPED | JUDGED | {"class_not_found", "no_photos", "threshold_too_low"},
 )
 @logged(AccessAction.ATTENDANCE_TAKEN, about=recognised_in_photos, detail=of_session)
 def add_photos(number: int, parameters: SessionPhotoParameters, body: SentPhotos[NoFields]) -> SessionPhotosReply:

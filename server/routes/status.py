@@ -33,5 +33,6 @@ def ready() -> ReadyReply | NotReadyReply:
 @needs(Permission.STATUS)
 @answers(StatusReply, refuses=GALLERY)
 def status() -> StatusReply:
-    """Counts, pack, index, threshold."""
-    return status_reply(service().gallery.status(), service().clock)
+    """Counts, pack, index, thresholds."""
+    found = service()
+    return status_reply(found.gallery.status(), found.clock, found.liveness, found.unknown_faces is not None)

@@ -18,7 +18,7 @@ NO_ROLE = "none"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 STORE_ERRORS = ("store_unavailable", "lease_lost", "pack_mismatch", "unexpected")
 """Kinds of store errors that are there from the start, at 0."""
-STAGES = ("queue", "decode", "detect", "embed", "search", "store", "total")
+STAGES = ("queue", "decode", "detect", "embed", "liveness", "search", "store", "total")
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _SCORES = (-0.1, 0.0, *(round(0.05 * step, 2) for step in range(1, 21)))
@@ -78,6 +78,19 @@ class Instruments:
             registry=registry,
             buckets=_RATES,
         )
+        self._liveness = Counter(
+            "presente_liveness",
+            "Decisions whether faces are live, where that is asked: live, attack, not_judged.",
+            ["task", "decision"],
+            registry=registry,
+        )
+        self._unknown_faces = Counter(
+            "presente_unknown_faces",
+            "Faces of unknown people, where they are kept: added, seen_again, not_ours, known, not_good, full, "
+            "queue_full, failed.",
+            ["outcome"],
+            registry=registry,
+        )
         self._store_errors = Counter(
             "presente_store_errors", "Calls of the document store that failed.", ["kind"], registry=registry
         )
@@ -126,6 +139,14 @@ class Instruments:
             self._scores.labels(task).observe(score)
         if fpir is not None:
             self._rates.labels(task).observe(fpir)
+
+    def liveness(self, task: str, decision: str) -> None:
+        """It was decided whether a face is live."""
+        self._liveness.labels(task, decision).inc()
+
+    def unknown_face(self, outcome: str) -> None:
+        """Something became of the face of an unknown person."""
+        self._unknown_faces.labels(outcome).inc()
 
     def store_failed(self, kind: str) -> None:
         """A call of the document store failed."""

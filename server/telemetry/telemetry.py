@@ -12,8 +12,10 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from gallery.attendance.face_attendance import FaceAttendance
 from gallery.decision import Decision
+from gallery.documents.attendance import LivenessDecision
 from gallery.documents.protocol import DocumentStore
 from gallery.threshold.operating_point import OperatingPoint
+from presente.settings.liveness import LivenessUse
 from presente.stages import unheard
 from server.service import ServiceHandle
 from server.telemetry.gauges import Gauges
@@ -21,6 +23,7 @@ from server.telemetry.instruments import NO_ROLE, OTHER_METHOD, UNMATCHED, Instr
 from server.telemetry.observed_store import observed
 from server.telemetry.request_record import RequestRecord
 from server.telemetry.tracing import AnsweredRequest, Tracing
+from server.unknown_faces import UnknownOutcome
 
 _EXTENSION = "presente.telemetry"
 METRICS_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -105,6 +108,15 @@ class Telemetry:
         """See :class:`server.observer.Observer`. No FPIR: one person was compared with, not the people of a search."""
         self.instruments.photos("verify", 1, 1)
         self.instruments.decision("verify", "same_person" if same_person else "another_person", score, None)
+
+    def judged(self, use: LivenessUse, decisions: Sequence[LivenessDecision]) -> None:
+        """See :class:`server.observer.Observer`."""
+        for made in decisions:
+            self.instruments.liveness(use, made)
+
+    def kept_unknown(self, outcome: UnknownOutcome) -> None:
+        """See :class:`server.observer.Observer`."""
+        self.instruments.unknown_face(outcome)
 
     def enrolled(self, photos: int) -> None:
         """See :class:`server.observer.Observer`."""

@@ -99,8 +99,8 @@ def test_photos_of_one_person_are_no_independent_witnesses() -> None:
 def test_what_cannot_be_known_is_none() -> None:
     nothing = [live(NONE, outcome="no_face"), attack("print", NONE, outcome="no_face")]
     found = liveness_rates.rates_at(nothing, 0.5)
-    assert [found.bpcer.share, found.worst, found.acer] == [None] * 3
-    assert found.bpcer.interval == (0, 1) and found.held_up.share == 1
+    assert all(value is None for value in (found.bpcer.share, found.worst, found.acer))
+    assert found.bpcer.interval == (0.0, 1.0) and found.held_up.share == 1
     assert liveness_rates.kinds_of(nothing)[0].eer is None
 
 

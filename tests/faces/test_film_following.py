@@ -1,6 +1,6 @@
 """Faces followed through a film: what is one face is found to be, what is two is never joined."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from faces.detection.detected_face import DetectedFace
 from faces.embedder import FaceEmbedder
 from faces.film.following import FaceFollower
+from faces.film.live import LiveFaces
 from faces.film.reading import read_film
 from faces.film.tracks import continued, distances, joined, overlap
 from faces.film.values import FilmAppearance
 from faces.film.views import MOST_VIEWS, BestViews, fused, one_face, view_quality
+from faces.liveness.values import LivenessScore
 from faces.quality import Quality
 from faces.reading import AlignedFace
 from tests.films import SAMPLE, SEATED, drawn_frames, write_film
@@ -129,6 +131,51 @@ def test_a_track_knows_whose_it_was_at_a_time() -> None:
     assert early is not None and late is not None
     assert (person_of(found[early]), person_of(found[late])) == (0, 1)
     assert whose(tracks[0], 100.0) is None and whose(99, 2.0) is None
+
+
+def judged(faces: Sequence[AlignedFace]) -> list[LivenessScore | None]:
+    """What the crops of :func:`looking` say."""
+    return [LivenessScore(int(face.crop[0, 0, 1]) / 100, "lives@1") for face in faces]
+
+
+def looking(person: int, left: float, live: float) -> AlignedFace:
+    """A face whose crop also says how live it looks, from 0 to 1."""
+    face = seen(person, left)
+    face.crop[..., 1] = round(100 * live)
+    return face
+
+
+def taken_for_another_once() -> Iterator[tuple[float, list[AlignedFace]]]:
+    """Six seconds of someone who is live, and of a picture that is held up; in one second each looks like the other."""
+    for look in range(12):
+        live, picture = (0.02, 0.9) if look // 2 == 2 else (0.9, 0.1)
+        yield look / 2, [looking(0, 100, live), looking(1, 400, picture)]
+
+
+def test_the_views_of_an_appearance_are_one_piece_of_evidence() -> None:
+    follower = FaceFollower(Templates(), 0.6, judged)
+    for at_s, faces in taken_for_another_once():
+        follower.see(at_s, PIXELS, faces)
+    person, picture = follower.finish()[0]
+    assert sorted(view.liveness.score or 0 for view in person.views if view.liveness) == [0.02, 0.9, 0.9, 0.9, 0.9]
+    assert (person.liveness, picture.liveness) == (LivenessScore(0.9, "lives@1"), LivenessScore(0.1, "lives@1"))
+
+
+def test_before_a_camera_evidence_grows() -> None:
+    live = LiveFaces(Templates(), 0.6, judged)
+    told: dict[int, list[float]] = {}
+    for at_s, faces in taken_for_another_once():
+        for each in live.see(at_s, PIXELS, faces)[1]:
+            assert each.face.liveness is not None and each.face.liveness.score is not None
+            told.setdefault(each.track, []).append(each.face.liveness.score)
+    assert [len(scores) for scores in told.values()] == [3, 3]  # after 3, 6 and 12 looks
+    assert {round(scores[-1], 2) for scores in told.values()} == {0.9, 0.1}
+
+
+def test_liveness_that_no_one_asks_about_is_not_there() -> None:
+    frames = [(t / 2, [seen(0, 100)]) for t in range(20)]
+    (found,) = followed(frames)[0]
+    assert found.liveness is None and {view.liveness for view in found.views} == {None}
 
 
 def test_the_best_views_are_kept_apart_in_time() -> None:

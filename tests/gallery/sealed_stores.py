@@ -9,8 +9,10 @@ from gallery.documents.class_sessions import ClassSession, SessionFace, SessionP
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.values import EnrolledPhoto, Enrolment, Student, Template
 from tests.conftest import DIM, PACK, student_in, unit
+from tests.gallery.unknown_faces import unknown_face
 
 NAMES = {"A1": "Inés Velarde", "A2": "Zoë Quintanilla"}
+STRANGER = unknown_face(77)
 COPY = b"the reduced copy of a photo of the class"
 
 
@@ -31,7 +33,7 @@ def enrolment(matricula: str) -> Enrolment:
 
 
 def fill(store: DocumentStore) -> int:
-    """Two students, an entry with a face of each, and an open session with a photo; the session."""
+    """Two students, an entry with a face of each, an unknown person, and an open session with a photo; the session."""
     store.claim_pack(PACK, DIM)
     store.enrol([enrolment(matricula) for matricula in NAMES])
     for matricula in NAMES:
@@ -39,6 +41,7 @@ def fill(store: DocumentStore) -> int:
         subject = student_in(store, matricula).id
         entry = Attendance(subject, "IA-101", "2026-03-02", 0, "present", "photo", "2026-03-02T10:00:00", face=face)
         assert store.attendance.add_entries([entry]) == []
+    store.unknowns.add([(STRANGER, 0)])
     session = store.sessions.add(
         ClassSession("IA-101", "2026-03-02", "10:00", None, None, "photos", "open", "", "", "2026-03-02T10:00:00", "")
     )[0].id
@@ -51,7 +54,7 @@ def fill(store: DocumentStore) -> int:
     return session
 
 
-def check(store: DocumentStore, session: int) -> None:
+def check(store: DocumentStore, session: int, *, has_stranger: bool = True) -> None:
     """Everything that :func:`fill` wrote can be read as it was."""
     assert {each.student.matricula: each.student.nombre_del_alumno for each in store.students()} == NAMES
     assert {photo.matricula: photo.content for photo in store.photos()} == {each: content_of(each) for each in NAMES}
@@ -61,6 +64,10 @@ def check(store: DocumentStore, session: int) -> None:
     faces = [each.entry.face.vector for each in entries if each.entry.face is not None]
     assert np.array_equal(np.stack(faces), np.stack([vectors()[matricula] for matricula in NAMES]))
     assert store.session_photos.content(session, 1) == COPY
+    if has_stranger:
+        (unknown,) = store.unknowns.templates(PACK)
+        assert np.array_equal(unknown.vectors, STRANGER.vector[None])
+        assert store.unknowns.picture(int(unknown.ids[0])) == STRANGER.picture
     assert store.session_photos.photos(session)[0].faces[0].box == (1.0, 2.0, 3.0, 4.0)
     (described,) = store.student_photos.described("A1", PACK)
     assert described.size == len(content_of("A1")) == store.photo_bytes("A1")

@@ -11,6 +11,7 @@ from gallery.documents.access_log import AccessAction, AccessEvent
 from gallery.documents.attendance import Attendance, EntryFilter, Participation, SeenFace, SeenLiveness
 from gallery.documents.audit_findings import FindingPerson, FindingPhoto, KeptFinding
 from gallery.documents.class_sessions import ClassSession, SessionFace, SessionFilter, SessionPhoto, TimetableEntry
+from gallery.documents.negatives import Negative, of_entry, of_photo
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.request_keys import Claim
 from gallery.documents.values import Consent, Enrolment, Student, SubjectKind
@@ -92,6 +93,8 @@ def fill(store: DocumentStore, people: int = 4) -> None:
     other = KeptFinding("twice", "high", (FindingPerson(second, 3),), (), 0.8, 0.5, "why")
     store.findings.put([one, other])
     store.findings.put_aside(other.mark)
+    store.negatives.add(Negative(first, of_photo("ab" * 32, 1), vector(7), PACK, AT, "identify"))
+    store.negatives.add(Negative(second, of_entry(3), vector(8), PACK, AT, "attendance", meeting.id))
 
 
 def logged(*about: str) -> AccessEvent:
@@ -127,6 +130,13 @@ def everything(store: DocumentStore) -> dict[str, Any]:
         "calibration": store.calibration(),
         "findings": sorted(store.findings.findings(), key=lambda each: each.mark),
         "aside": store.findings.aside(),
+        "negatives": [
+            [
+                (each.id, *astuple(each.negative)[:2], each.negative.vector.tolist(), *astuple(each.negative)[3:])
+                for each in store.negatives.of(student.id)
+            ]
+            for student in students
+        ],
         "erasures": store.erasures.entries(),
         "damage": [each.line() for each in store.damage()],
     }

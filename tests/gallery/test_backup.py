@@ -32,6 +32,7 @@ from presente.errors import PresenteError
 from presente.sealing import MasterKey, new_key
 from tests.conftest import student_in
 from tests.gallery.stored import AT, enrolled, everything, fill, vector
+from tests.gallery.unknown_faces import known_faces
 
 MASTER = MasterKey(new_key())
 ASKED = Cause(asked=True)
@@ -159,9 +160,12 @@ def test_who_asked_to_be_erased_never_comes_back(places: Places, kind: str) -> N
     store.take_photos("A2", [photo], None, ASKED)
     store.remove(["A1"], ASKED)
     store.remove(["A4"], ASKED)
+    stranger, *others = known_faces(store)
+    store.unknowns.erase([stranger], ASKED)
     before = places.backup_folder.object_sizes()
     last = places.backup(store)
-    assert last.forgotten == 4 + 7 + 4 + 1 + 1  # A1; A4, with copies of A5's photos; A5; the photo; a copy of the class
+    # A1; A4, with copies of A5's photos; A5; the photo; a copy of the class; a stranger's face
+    assert last.forgotten == 4 + 7 + 4 + 1 + 1 + 1
     assert len(before.keys() - places.backup_folder.object_sizes().keys()) >= 3 + 6 + 1
     assert not verify_backup(places.backup_folder, MASTER).problems
     for number, made in enumerate((first, second, last)):
@@ -174,6 +178,7 @@ def test_who_asked_to_be_erased_never_comes_back(places: Places, kind: str) -> N
         assert len(other.attendance.entries(EntryFilter())) == 4  # those of A1 stay, without A1
         assert all(each.entry.face is None for each in other.attendance.entries(EntryFilter(face_group="group")))
         assert not verify(other).findings
+        assert list(known_faces(other)) == others and other.unknowns.picture(stranger) is None
     refused("erased_for_good", lambda: places.restore(f"{kind} 9", at=moment(first), bring_back=("A1",)))
 
 
@@ -307,12 +312,16 @@ def test_a_list_that_was_missing_at_the_restore_is_carried_out_later(places: Pla
     refused("not_restored", lambda: apply_late_erasures(store, []))
     store.enrol([enrolled("B1", 700)])
     store.remove(["A1", "B1"], ASKED)
+    gone, *others = known_faces(store)
+    store.unknowns.erase([gone])
     entries = store.erasures.entries()
     places.restore("mongo 2")
     late = places.open("mongo 2")
     late.enrol([enrolled("B2", 800)])
     assert student_in(late, "B2").id in {each.subject for each in entries}  # the number of B1, which no list told
-    assert apply_late_erasures(late, entries).students == 1
+    asked: list[str] = []
+    done = apply_late_erasures(late, entries, lambda names: asked.extend(names) or 2)
+    assert (done.students, done.unknown_faces, asked) == (1, 3, ["A1"]) and list(known_faces(late)) == others
     left = {each.student.matricula for each in late.students()}
     assert "A1" not in left and {"B2", "A2"} <= left
     late.enrol([enrolled("A1", 900)])  # someone new

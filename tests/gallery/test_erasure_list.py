@@ -15,6 +15,7 @@ from gallery.documents.erasure_list import (
     Erasure,
     brought_back,
     erased_student,
+    erased_unknown_faces,
     standing,
     united,
 )
@@ -28,6 +29,7 @@ from presente.composition import open_store
 from presente.errors import Conflict, InvalidInput, NotFound, StoreError
 from tests.conftest import DIM, PACK, OpenStore, enrolment, student_in
 from tests.gallery.conftest import vectors
+from tests.gallery.unknown_faces import known_faces, unknown_face
 
 ASKED = Cause(asked=True)
 
@@ -124,6 +126,8 @@ def test_two_writers_number_one_list(store: DocumentStore, open_store: OpenStore
 def test_what_was_asked_for_is_never_taken_back() -> None:
     one, other = erased_student(1, Cause()), erased_student(2, ASKED)
     assert standing([one, other, brought_back(1), brought_back(2)]) == [other]
+    (face,) = erased_unknown_faces([1], Cause())  # whose number is no student's
+    assert standing([face, brought_back(1)]) == [face]
     again = erased_student(1, Cause())
     assert standing([one, brought_back(1), again]) == [again]
     assert united([[one], [other, one]]) == sorted([one, other], key=lambda each: each.at)
@@ -239,6 +243,21 @@ def test_erased_students_and_photos_do_not_come_back(store: DocumentStore, older
     assert [each.mark for each in older.erasures.entries()] == [each.mark for each in store.erasures.entries()]
     again = apply_erasures(older, store.erasures.entries())
     assert (again.entries, again.students, again.photos) == (0, 0, 0)
+    older.close()
+
+
+def test_erased_unknown_faces_do_not_come_back(store: DocumentStore, older: DocumentStore) -> None:
+    for view in (store, older):
+        fill(view)
+        view.unknowns.add([(unknown_face(seed), 0) for seed in range(4)])
+    numbers = list(known_faces(store))
+    assert list(known_faces(older)) == numbers
+    store.unknowns.erase(numbers[1:3])
+    done = apply_erasures(older, store.erasures.entries())
+    assert (done.entries, done.students, done.unknown_faces) == (2, 0, 2)
+    assert list(known_faces(older)) == list(known_faces(store)) == [numbers[0], numbers[3]]
+    assert matriculas(older) == ["A1", "A2", "A3"]
+    assert apply_erasures(older, store.erasures.entries()).unknown_faces == 0
     older.close()
 
 

@@ -61,6 +61,6 @@ def test_a_process_that_dies_loses_nothing(store_url: str, tmp_path: Path, actio
     if action == "seal":
         assert (state.clear_records, state.clear_names, state.retired) == (0, 0, 0)
     elif action == "change":
-        assert (state.keys, state.retired, state.clear_records) == (3, 0, 0)
+        assert (state.keys, state.retired, state.clear_records) == (4, 0, 0)
     else:
-        assert (state.keys, state.clear_records, state.clear_names) == (0, 7, 2)
+        assert (state.keys, state.clear_records, state.clear_names) == (0, 8, 2)

@@ -19,13 +19,14 @@ from pymongo import MongoClient
 from gallery.documents.attendance import Attendance, EntryFilter, SeenFace
 from gallery.documents.mongo.store import MongoStore
 from gallery.documents.protocol import DocumentStore
-from gallery.documents.seals import Sealing, of_session_photo, of_student
+from gallery.documents.seals import Sealing, of_session_photo, of_student, of_unknown_face
 from gallery.documents.values import Enrolment, Student
 from presente import composition
 from presente.errors import InvalidInput, StoreError
 from presente.sealing import Cipher, MasterKey, new_key
 from tests.conftest import DIM, PACK, student_in
-from tests.gallery.sealed_stores import COPY, NAMES, check, content_of, enrolment, fill, vectors
+from tests.gallery.sealed_stores import COPY, NAMES, STRANGER, check, content_of, enrolment, fill, vectors
+from tests.gallery.unknown_faces import known_faces
 from tests.mongo_server import MongoServer, binary
 
 MASTER = MasterKey(new_key())
@@ -58,7 +59,8 @@ def opens(store_url: str) -> Iterator[Open]:
 
 def needles(names: bool) -> dict[str, bytes]:
     """Bytes of what :func:`fill` wrote, by what they are of."""
-    found = {"copy": COPY, "faces": json.dumps([1.0, 2.0, 3.0, 4.0])[1:-1].encode()}
+    stranger = {"a stranger's vector": STRANGER.vector.tobytes(), "a stranger's picture": STRANGER.picture}
+    found = {**stranger, "copy": COPY, "faces": json.dumps([1.0, 2.0, 3.0, 4.0])[1:-1].encode()}
     for matricula, name in NAMES.items():
         found[f"photo of {matricula}"] = content_of(matricula)[: 2 * len(content_of(matricula)) // 50]
         found[f"vector of {matricula}"] = vectors()[matricula].tobytes()
@@ -141,7 +143,9 @@ def test_an_erasure_destroys_the_keys(opens: Open) -> None:
     session = fill(store)
     subjects = {matricula: student_in(store, matricula).id for matricula in NAMES}
     owners = {key.owner for key in store.seals.data_keys()}
-    assert owners == {of_session_photo(session, 1), *map(of_student, subjects.values())}
+    (stranger,) = known_faces(store)
+    assert owners == {of_session_photo(session, 1), of_unknown_face(stranger), *map(of_student, subjects.values())}
+    store.unknowns.erase([stranger])
     store.remove(["A1"])
     assert {key.owner for key in store.seals.data_keys()} == {of_student(subjects["A2"])}  # the photo showed A1
     assert store.session_photos.content(session, 1) is None
@@ -190,16 +194,16 @@ def test_what_is_in_the_clear_is_sealed_later(opens: Open) -> None:
     store = opens(WITH_NAMES)
     state = store.seals.state()
     assert state.sealed and (state.clear_photos, state.clear_templates, state.clear_faces) == (2, 2, 2)
-    assert (state.clear_session_photos, state.clear_names, state.keys) == (1, 2, 0)
+    assert (state.clear_session_photos, state.clear_unknown_faces, state.clear_names, state.keys) == (1, 1, 2, 0)
     check(store, session)
     done: list[int] = []
     store.seals.seal_all(done.append)
-    assert len(done) == 3
+    assert len(done) == 4
     state = store.seals.state()
-    assert (state.clear_records, state.clear_names, state.keys) == (0, 0, 3)
+    assert (state.clear_records, state.clear_names, state.keys) == (0, 0, 4)
     check(store, session)
     store.seals.seal_all(done.append)
-    assert len(done) == 3
+    assert len(done) == 4
     if isinstance(store, MongoStore):
         with pytest.raises(StoreError) as others:
             store.seals.unseal_all()
@@ -207,7 +211,7 @@ def test_what_is_in_the_clear_is_sealed_later(opens: Open) -> None:
     first.close()
     store.seals.unseal_all()
     state = store.seals.state()
-    assert (state.sealed, state.masters, state.keys, state.clear_records, state.clear_names) == (False, (), 0, 7, 2)
+    assert (state.sealed, state.masters, state.keys, state.clear_records, state.clear_names) == (False, (), 0, 8, 2)
     with pytest.raises(StoreError) as refused:
         store.enrol([enrolment("A1"), Enrolment(Student("A9", "Nueva", "IA-101"), ())])
         store.update(Student("A9", "Nueva", "IA-102"))
@@ -223,7 +227,7 @@ def test_data_keys_are_changed(opens: Open) -> None:
     before = {key.id for key in store.seals.data_keys()}
     store.seals.change_data_keys()
     after = list(store.seals.data_keys())
-    assert len(after) == 3 and before.isdisjoint(key.id for key in after) and {key.era for key in after} == {1}
+    assert len(after) == 4 and before.isdisjoint(key.id for key in after) and {key.era for key in after} == {1}
     for view in (store, beside):
         check(view, session)
     beside.enrol([Enrolment(Student("A3", "Otra", "IA-101"), enrolment("A2").photos)])
@@ -294,9 +298,9 @@ def test_a_golden_sealed_store_is_opened(tmp_path: Path) -> None:
     shutil.copy(Path(__file__).parent / "golden" / "gallery-sealed" / "gallery.db", tmp_path)
     sealing = Sealing(MasterKey(b"the key of the golden files....."), names=True)
     with closing(composition.open_store(f"sqlite:///{tmp_path}/gallery.db", sealing=sealing)) as store:
-        check(store, session=1)
+        check(store, session=1, has_stranger=False)
         store.seals.change_data_keys()
-        check(store, session=1)
+        check(store, session=1, has_stranger=False)
 
 
 # -- damage -----------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ def at(hour: int, minute: int = 0) -> str:
 def unknown_face(seed: int, hour: int = 9, worth: float = 0.5, clase: str = "", pack: str = PACK) -> UnknownFace:
     """A face whose vector and picture are made of a number."""
     vector = unit(np.random.default_rng(seed).normal(size=DIM))
-    picture = b"\xff\xd8 picture of face " + str(seed).encode() * 40
+    picture = b"\xff\xd8 picture of face " + str(seed).encode() * 40 + b"\xff\xd9"
     box, quality = (10.0, 20.0, 110.5, 140.25), {"size": 100.0, "sharpness": 40.5}
     return UnknownFace(
         vector, pack, at(hour), at(hour), "session", picture, box, quality, 1, clase, 7 if clase else 0, worth

@@ -26,6 +26,7 @@ from presente.clock import Clock
 from presente.recognition import digest_of
 from presente.settings.retention import retention
 from server.jobs.daily import DailyRetention
+from tests.gallery.unknown_faces import unknown_face
 from tests.server.conftest import client_of
 from tests.server.people import guarded_app, key_of
 from tests.server.sample import ANA, DAY, EVA, JPEG, PROBE, enrol, photos, problem
@@ -187,6 +188,13 @@ def test_the_daily_job_is_asked_for_once_and_only_where_there_is_something_to_do
     hands.at += timedelta(days=1)
     servers[0].ask()
     assert len(gallery.store.jobs.unfinished()) == 2
+    school.patch(PATH, json={"consentimiento": None})
+    hands.at += timedelta(days=1)
+    servers[0].ask()
+    assert len(gallery.store.jobs.unfinished()) == 2
+    gallery.store.unknowns.add([(unknown_face(1), 0)])  # also where the setting was turned off since
+    servers[0].ask()
+    assert len(gallery.store.jobs.unfinished()) == 3
 
 
 def test_a_withdrawn_student_who_is_erased_by_hand_has_the_promised_receipt(school: FlaskClient) -> None:
@@ -213,7 +221,11 @@ def test_an_erasure_answers_a_receipt_that_any_change_spoils(school: FlaskClient
     sha256 = digest_of(photos(EVA)[0])
     photo = receipt_in(school.delete(f"/v1/students/{EVA['matricula']}/images/{sha256}?asked=true"))
     whole = receipt_in(school.delete(PATH))
-    assert (photo.stated["what"], photo.stated["asked"], photo.stated["erased"]) == ("photo", True, {"photos": 1})
+    assert (photo.stated["what"], photo.stated["asked"], photo.stated["erased"]) == (
+        "photo",
+        True,
+        {"photos": 1, "unknown_faces": 0},
+    )
     assert (whole.stated["what"], whole.stated["asked"]) == ("student", False)
     assert whole.stated["erased"]["templates"] == len(photos(ANA))
     for receipt, matricula in ((photo, EVA["matricula"]), (whole, ANA["matricula"])):

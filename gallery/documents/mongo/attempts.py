@@ -181,7 +181,11 @@ class MongoAttempts:
 
     def holder_lives(self, holder: Mapping[str, Any]) -> bool:
         """Whether the process of a document with :meth:`as_holder` lives, and its store is open."""
-        return holder["writer"] != self._writer and self._lives("", holder)
+        return not self.is_own(holder) and self._lives("", holder)
+
+    def is_own(self, holder: Mapping[str, Any]) -> bool:
+        """Whether a document with :meth:`as_holder` is of this store object."""
+        return bool(holder["writer"] == self._writer)
 
     def bury(self, attempt: Announced) -> None:
         """End an attempt that was finished or undone, and remove the lease of its dead process."""

@@ -34,6 +34,7 @@ from gallery.documents.mongo.attempts import Announced
 from gallery.documents.mongo.attendance_documents import WHAT_SEALS_FACES, seal_of
 from gallery.documents.mongo.data_keys import MongoKeys
 from gallery.documents.mongo.shapes import content_id
+from gallery.documents.mongo.unknown_check import Which, miscounted_groups, unknown_face_damage
 from gallery.documents.seals import (
     Sealer,
     Sealing,
@@ -93,17 +94,13 @@ def unopened_damage(
         yield from mongo_damage(client.get_default_database(default), list, progress, sealing)
 
 
-_Which = tuple[str, dict[str, Any]]
-"""A collection, and a filter for its documents."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Suspect:
     """A suspicion: one document exists, and the document that belongs to it does not (None: needs no other one)."""
 
     damage: Damage
-    there: _Which
-    missing: _Which | None
+    there: Which
+    missing: Which | None
 
 
 class _Check:
@@ -137,6 +134,8 @@ class _Check:
         yield from self._entries()
         yield from self._negatives()
         yield from self._session_photos()
+        yield from unknown_face_damage(self.db, (self.tag, self.dim), self._opened, self._suspect)
+        miscounted_groups(self.db, self._suspect)
         yield from self._sequence()
         for attempt in self.dead():
             where = f"writing {attempt.name}"
@@ -145,13 +144,13 @@ class _Check:
             time.sleep(_SETTLE_S)
             yield from (suspect.damage for suspect in self.suspects if self._is_still(suspect))
 
-    def _suspect(self, damage: Damage, there: _Which, missing: _Which | None = None) -> None:
+    def _suspect(self, damage: Damage, there: Which, missing: Which | None = None) -> None:
         self.suspects.append(_Suspect(damage, there, missing))
 
     def _is_still(self, suspect: _Suspect) -> bool:
         return self._has(suspect.there) and (suspect.missing is None or not self._has(suspect.missing))
 
-    def _has(self, which: _Which) -> bool:
+    def _has(self, which: Which) -> bool:
         collection, document = which
         return self.db[collection].find_one(document, {"_id": 1}) is not None
 
@@ -187,7 +186,7 @@ class _Check:
             except StoreError as error:
                 yield sealed_damage(error, f"data key of {key.owner}")
 
-    def _opened(self, stored: object, key: Any, about: str, where: str, there: _Which) -> Iterator[bytes | Damage]:
+    def _opened(self, stored: object, key: Any, about: str, where: str, there: Which) -> Iterator[bytes | Damage]:
         """Bytes, opened; or the finding that they cannot be; nothing when there is no key for the store.
 
         ``there`` is the document that has them, whose key may be destroyed at this moment.

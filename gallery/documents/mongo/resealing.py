@@ -20,6 +20,7 @@ from gallery.documents.mongo.attempts import MongoAttempts
 from gallery.documents.mongo.attendance_documents import opened_vector, seal_of
 from gallery.documents.mongo.connection import MongoConnection
 from gallery.documents.mongo.data_keys import MongoSeals, sealed_value
+from gallery.documents.mongo.unknowns import MongoUnknowns
 from gallery.documents.seal_store import Resealed, SealState, not_sealed
 from gallery.documents.seals import (
     STORE_KEY,
@@ -31,6 +32,7 @@ from gallery.documents.seals import (
     negative_seal,
     of_session_photo,
     of_student,
+    of_unknown_face,
     photo_seal,
     session_faces_seal,
     session_photo_seal,
@@ -50,7 +52,10 @@ _LOOK_S = 0.2
 class MongoSealStore:
     """A :class:`gallery.documents.seal_store.SealStore` on the database of a MongoDB store."""
 
-    def __init__(self, connection: MongoConnection, seals: MongoSeals, attempts: MongoAttempts) -> None:
+    def __init__(
+        self, connection: MongoConnection, seals: MongoSeals, attempts: MongoAttempts, unknowns: MongoUnknowns
+    ) -> None:
+        self._unknowns = unknowns
         self._connection = connection
         self._db = connection.db
         self._seals = seals
@@ -70,6 +75,7 @@ class MongoSealStore:
                 clear_templates=self._db.templates.count_documents(_CLEAR),
                 clear_faces=self._db.attendance.count_documents(_FACES_IN_CLEAR),
                 clear_session_photos=self._db.session_photos.count_documents(_COPIES_IN_CLEAR),
+                clear_unknown_faces=self._db.unknown_faces.count_documents(_CLEAR),
                 clear_negatives=self._db.negatives.count_documents(_CLEAR),
                 clear_names=self._db.students.count_documents({**_NUMBERED, **_CLEAR}),
             )
@@ -90,14 +96,13 @@ class MongoSealStore:
                 students |= {int(each["subject"]) for each in named}
                 shown = self._db.images.find({"source": {"$type": "string"}}, {"student": 1})
                 students |= {int(each["student"]) for each in shown}
-            photos = list(self._db.session_photos.find(_COPIES_IN_CLEAR, {"_id": 1}))
-        for subject in sorted(students):
+            copies = self._db.session_photos.find(_COPIES_IN_CLEAR, {"session": 1, "number": 1})
+            owners = [*map(of_student, sorted(students))]
+            owners += [of_session_photo(each["session"], each["number"]) for each in copies]
+            owners += [of_unknown_face(each["_id"]) for each in self._db.unknown_faces.find(_CLEAR, {"_id": 1})]
+        for owner in owners:
             with self._connection.calls():
-                _Resealing(self._db, self._seals.sealer(), self._seals.sealer()).student(subject)
-            progress(1)
-        for photo in photos:
-            with self._connection.calls():
-                _Resealing(self._db, self._seals.sealer(), self._seals.sealer()).session_photo(photo["_id"])
+                self._reseal(owner, self._seals.sealer())
             progress(1)
 
     def change_data_keys(self, progress: Resealed = lambda _: None) -> None:
@@ -169,6 +174,8 @@ class MongoSealStore:
         kind, _, rest = owner.partition(" ")
         if kind == "student":
             resealing.student(int(rest))
+        elif kind == "unknown_face":
+            self._unknowns.seal_again(int(rest), self._seals.sealer(), target)
         else:
             session, _, number = rest.partition("/")
             which = {"session": Int64(int(session)), "number": int(number)}

@@ -29,7 +29,7 @@ from gallery.documents.mongo import student_queries
 from gallery.documents.mongo.access import MongoAccess
 from gallery.documents.mongo.access_log import MongoAccessLog
 from gallery.documents.mongo.adoption import adopt
-from gallery.documents.mongo.attempts import LEASE_S, MongoAttempts
+from gallery.documents.mongo.attempts import LEASE_S, Announced, MongoAttempts
 from gallery.documents.mongo.attendance import MongoAttendance
 from gallery.documents.mongo.backup import MongoBackup
 from gallery.documents.mongo.change_queries import MongoChangeQueries
@@ -261,7 +261,7 @@ class MongoStore:
 
     @property
     def seals(self) -> MongoSealStore:
-        return MongoSealStore(self._connection, self._seals, self._attempts)
+        return MongoSealStore(self._connection, self._seals, self._attempts, self._unknowns)
 
     @property
     def backup(self) -> MongoBackup:
@@ -276,7 +276,10 @@ class MongoStore:
 
     def damage(self, progress: DamageProgress = lambda _: None) -> Iterator[Damage]:
         with self._connection.calls():
-            yield from mongo_damage(self._db, self._attempts.dead, progress, self._seals.seals)
+            yield from mongo_damage(self._db, self._dead, progress, self._seals.seals)
+
+    def _dead(self) -> list[Announced]:
+        return [*self._attempts.dead(), *self._unknowns.writes.dead()]
 
     # -- identity and pack ------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from typing import Any
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from gallery.documents.mongo.attempts import MongoAttempts
+from gallery.documents.mongo.attempts import Announced, MongoAttempts
 from presente.errors import Busy, StoreError
 
 WRITES = "unknown_writes"
@@ -35,7 +35,7 @@ Say = Callable[..., Write]
 
 
 @dataclass(frozen=True, slots=True)
-class _Announced:
+class _Mine:
     number: int
     name: str
     write: Write
@@ -57,7 +57,7 @@ class UnknownWrites:
         """Run the block while no other write is under way.
 
         Raises:
-            Busy: ``store_busy``.
+            Busy: ``busy``.
             StoreError: ``lease_lost``.
         """
         with self._turn:
@@ -92,12 +92,19 @@ class UnknownWrites:
             if newest is not None and not self._attempts.holder_lives(newest):
                 self._end(self._announce({"kind": "none"}))
 
+    def dead(self) -> list[Announced]:
+        """The write of a dead process, if there is one."""
+        newest = self._newest()
+        if newest is None or self._attempts.is_own(newest) or self._attempts.holder_lives(newest):
+            return []
+        return [Announced(int(newest["_id"]), newest["name"], f"unknown people: {newest['write']['kind']}", newest)]
+
     def is_moving(self) -> bool:
         """Whether a write is under way that may change which faces there are, or which group they are in."""
         newest = self._newest()
         return newest is not None and newest["write"]["kind"] != "see"
 
-    def _announce(self, write: Write) -> _Announced:
+    def _announce(self, write: Write) -> _Mine:
         """Announce a write once no other one is under way; what dead processes left is finished or undone first."""
         deadline = time.monotonic() + _LONGEST_S
         while True:
@@ -109,7 +116,7 @@ class UnknownWrites:
             elif not self._attempts.holder_lives(newest):
                 self._take_over(newest)
             elif time.monotonic() > deadline:
-                raise Busy("store_busy", "Other programs write about unknown people without end.", "Try again later.")
+                raise Busy("busy", "Other programs write about unknown people without end.", "Try again later.")
             else:
                 time.sleep(_LOOK_S)
 
@@ -131,14 +138,14 @@ class UnknownWrites:
     def _newest(self) -> dict[str, Any] | None:
         return self._writes.find_one(sort=[("_id", -1)])
 
-    def _insert(self, number: int, write: Write) -> _Announced | None:
+    def _insert(self, number: int, write: Write) -> _Mine | None:
         name = uuid.uuid4().hex
         try:
             self._writes.insert_one({"_id": number, "name": name, **self._attempts.as_holder(), "write": dict(write)})
         except DuplicateKeyError:
             return None
-        return _Announced(number, name, write)
+        return _Mine(number, name, write)
 
-    def _end(self, mine: _Announced) -> bool:
+    def _end(self, mine: _Mine) -> bool:
         """Take an announcement back; False when it was another process that did."""
         return self._writes.delete_one({"_id": mine.number, "name": mine.name}).deleted_count > 0

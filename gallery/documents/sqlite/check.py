@@ -42,6 +42,7 @@ from gallery.documents.seals import (
 from gallery.documents.sqlite.data_keys import SqliteKeys
 from gallery.documents.sqlite.stale_log import refuse_stale_log
 from gallery.documents.sqlite.student_rows import ENDED
+from gallery.documents.sqlite.unknown_check import miscounted_groups, unknown_face_damage
 from presente.errors import StoreError
 
 _MESSAGES = 1000
@@ -126,6 +127,8 @@ class _Check:
             ("images", "id"),
             ("templates", "id"),
             ("negatives", "id"),
+            ("unknown_faces", "id"),
+            ("unknown_groups", "id"),
             ("changes", "seq"),
         ):
             newest = self.db.execute(f"SELECT max({column}) FROM {table}").fetchone()[0] or 0
@@ -299,6 +302,19 @@ class _Check:
                     found = self._opened(row, column, about, where)
                     yield from (each for each in found if isinstance(each, Damage))
 
+    def unknown_people(self) -> Iterator[Damage]:
+        """Faces of unknown people, and what their groups say of them."""
+        pack = self._pack_or_none()
+        for row, where in self._rows("unknown_faces", _WITH_KEY.format("unknown_faces")):
+            if isinstance(row, Damage):
+                yield row
+                continue
+            yield from unknown_face_damage(row, where, pack, self._opened)
+            yield from _text_damage(row, where)
+            yield from _json_damage(row, "box", list, where)
+            yield from _json_damage(row, "quality", dict, where)
+        yield from miscounted_groups(self.db)
+
     def _rows(self, table: str, query: str, *more: object) -> Iterator[tuple[sqlite3.Row | Damage, str]]:
         """Every row by id, or the finding that it cannot be read; and where it is.
 
@@ -310,6 +326,7 @@ class _Check:
             "students": "student",
             "session_photos": "session photo",
             "negatives": "negative example",
+            "unknown_faces": "unknown face",
         }.get(table, f"{table} entry")
         last = 0
         while True:
@@ -362,6 +379,7 @@ _CHECKS: Sequence[Callable[[_Check], Iterator[Damage]]] = (
     _Check.templates,
     _Check.entries,
     _Check.negatives,
+    _Check.unknown_people,
     _Check.session_photos,
 )
 

@@ -18,11 +18,14 @@ from gallery.documents.seals import (
     negative_seal,
     of_session_photo,
     of_student,
+    of_unknown_face,
     photo_seal,
     session_faces_seal,
     session_photo_seal,
     source_seal,
     template_seal,
+    unknown_picture_seal,
+    unknown_template_seal,
 )
 from gallery.documents.sqlite.data_keys import SqliteKeys
 from presente.sealing import Cipher, MasterKey
@@ -33,6 +36,7 @@ _CLEAR = {
     "clear_templates": "SELECT count(*) FROM templates WHERE key IS NULL",
     "clear_faces": "SELECT count(*) FROM attendance WHERE key IS NULL AND vector IS NOT NULL",
     "clear_session_photos": "SELECT count(*) FROM session_photos WHERE key IS NULL AND content IS NOT NULL",
+    "clear_unknown_faces": "SELECT count(*) FROM unknown_faces WHERE key IS NULL",
     "clear_negatives": "SELECT count(*) FROM negatives WHERE key IS NULL",
     "clear_names": "SELECT count(*) FROM students WHERE key IS NULL",
 }
@@ -53,6 +57,7 @@ _SEALED = " UNION ALL ".join(
         ("attendance", "vector"),
         ("negatives", "vector"),
         ("session_photos", "content"),
+        ("unknown_faces", "vector"),
     )
 )
 
@@ -88,14 +93,12 @@ class SqliteSealStore:
         of_students = f"{_WITH_CLEAR_FACES} UNION {_WITH_CLEAR_NAMES}" if seals.names else _WITH_CLEAR_FACES
         with self._reading() as db:
             students = [row[0] for row in db.execute(f"SELECT * FROM ({of_students}) ORDER BY 1")]
-            photos = db.execute("SELECT id FROM session_photos WHERE key IS NULL AND content IS NOT NULL").fetchall()
-        for subject in students:
+            query = "SELECT session, number FROM session_photos WHERE key IS NULL AND content IS NOT NULL ORDER BY id"
+            photos = [of_session_photo(*row) for row in db.execute(query)]
+            unknown = [of_unknown_face(row[0]) for row in db.execute("SELECT id FROM unknown_faces WHERE key IS NULL")]
+        for owner in [*map(of_student, students), *photos, *unknown]:
             with self._writing() as db:
-                _Resealing(db, Sealer(seals, SqliteKeys(db)), seals).student(subject)
-            progress(1)
-        for (number,) in photos:
-            with self._writing() as db:
-                _Resealing(db, Sealer(seals, SqliteKeys(db)), seals).session_photo(number)
+                _Resealing(db, Sealer(seals, SqliteKeys(db)), seals).owner(owner)
             progress(1)
         self._empty_log()
 
@@ -135,15 +138,7 @@ class SqliteSealStore:
                 keys = SqliteKeys(db)
                 if era is not None and not _is_of(keys, owner, era):
                     keys.add([seals.made(owner, era)])
-                resealing = _Resealing(db, Sealer(seals if era is not None else None, keys), seals)
-                kind, _, rest = owner.partition(" ")
-                if kind == "student":
-                    resealing.student(int(rest))
-                else:
-                    for (number,) in db.execute(
-                        "SELECT id FROM session_photos WHERE session = ? AND number = ?", tuple(rest.split("/"))
-                    ).fetchall():
-                        resealing.session_photo(number)
+                _Resealing(db, Sealer(seals if era is not None else None, keys), seals).owner(owner)
                 db.execute("DELETE FROM data_keys WHERE owner = ? AND era < ?", (owner, 2**62 if era is None else era))
             progress(1)
 
@@ -202,6 +197,31 @@ class _Resealing:
         plain = self._source.unseal(stored, key, about)
         return None if plain is None else self._target.seal(owner, plain, about)
 
+    def owner(self, owner: str) -> None:
+        """Everything of the owner of data keys."""
+        kind, _, rest = owner.partition(" ")
+        if kind == "student":
+            self.student(int(rest))
+        elif kind == "unknown_face":
+            self.unknown_face(int(rest))
+        else:
+            session, _, number = rest.partition("/")
+            self.session_photo(int(session), int(number))
+
+    def unknown_face(self, number: int) -> None:
+        """The template and the picture of an unknown person's face."""
+        query = "SELECT vector, picture, key, pack FROM unknown_faces WHERE id = ?"
+        row = self._db.execute(query, (number,)).fetchone()
+        if row is None:  # erased meanwhile
+            return
+        vector, picture, key, pack = row
+        owner = of_unknown_face(number)
+        template = self._again(owner, vector, key, unknown_template_seal(number, pack))
+        shown = self._again(owner, picture, key, unknown_picture_seal(number))
+        if template is not None and shown is not None:
+            update = "UPDATE unknown_faces SET vector = ?, picture = ?, key = ? WHERE id = ?"
+            self._db.execute(update, (template[0], shown[0], shown[1], number))
+
     def student(self, subject: int) -> None:
         """The name, photos, templates, faces and negative examples of a student."""
         self._name(subject)
@@ -256,19 +276,18 @@ class _Resealing:
         sealed, to_be = self._target.seal(of_student(subject), plain, about)
         return sealed.decode() if to_be is None else sealed
 
-    def session_photo(self, number: int) -> None:
-        """The copy of a session's photo, and the faces in it."""
-        query = "SELECT session, number, content, faces, key FROM session_photos WHERE id = ? AND content IS NOT NULL"
-        row = self._db.execute(query, (number,)).fetchone()
+    def session_photo(self, *which: int) -> None:
+        """The copy of a session's photo, and the faces in it, by the session's id and the photo's number."""
+        there = "session = ? AND number = ? AND content IS NOT NULL"
+        row = self._db.execute(f"SELECT content, faces, key FROM session_photos WHERE {there}", which).fetchone()
         if row is None:  # dropped meanwhile
             return
-        session, place, content, faces, key = row
-        which = session, place
+        content, faces, key = row
         owner = of_session_photo(*which)
         again = self._again(owner, content, key, session_photo_seal(*which))
         stored = faces.encode() if isinstance(faces, str) else faces
         known = self._again(owner, stored, key, session_faces_seal(*which))
         if again is not None and known is not None:
             text = known[0].decode() if known[1] is None else known[0]
-            values = (*again, text, number)
-            self._db.execute("UPDATE session_photos SET content = ?, key = ?, faces = ? WHERE id = ?", values)
+            update = f"UPDATE session_photos SET content = ?, key = ?, faces = ? WHERE {there}"
+            self._db.execute(update, (*again, text, *which))

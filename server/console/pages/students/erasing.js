@@ -6,7 +6,7 @@ import { number, t } from "../../core/words.js";
 import { Action, Dialog, Field, Waiting, told, useLoaded } from "../../components/basics.js";
 import { addressOf } from "../../components/stored_photo.js";
 
-const GOES = ["photos", "templates", "accounts", "keys", "session_photos"];
+const GOES = ["photos", "templates", "accounts", "keys", "session_photos", "unknown_faces"];
 const STAYS = ["attendance_entries", "participation_entries"];
 
 /** @param {{ student: any, close: () => void }} props */

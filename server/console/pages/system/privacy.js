@@ -6,7 +6,7 @@ import { number, t, when } from "../../core/words.js";
 import { Action, Section, Waiting, useLoaded } from "../../components/basics.js";
 import { JobState, useJob } from "../../components/jobs.js";
 
-const HELD = ["students", "photos", "templates", "attendances", "faces", "participations", "access_lines", "accounts", "keys"];
+const HELD = ["students", "photos", "templates", "attendances", "faces", "participations", "unknown_faces", "access_lines", "accounts", "keys"];
 const STANDING = ["holds", "ends_soon", "none", "withdrawn", "expired"];
 const LISTS = ["overdue", "ends_soon", "ended", "none", "no_class"];
 
