@@ -59,6 +59,7 @@ from server.routes import (
     student_photos,
     student_removal,
     students,
+    unknowns,
 )
 from server.service import ServiceHandle
 from server.shares import Shares
@@ -135,7 +136,7 @@ def create_app(
     observability.install(app, telemetry)
     app.url_map.converters["int"] = _Number
     app.url_map.merge_slashes = False  # else the answer to // is the address again
-    people = (students, imports, student_photos, student_removal, negatives)
+    people = (students, imports, student_photos, student_removal, negatives, unknowns)
     meetings = (attendance, sessions, session_events, classes, participations, statistics)
     operators = (status, metrics, login, access_routes, access_log, jobs, gallery_health)
     for room in (console, api_description, *operators, identify, privacy, receipts, *people, *meetings, legacy, files):

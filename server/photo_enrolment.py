@@ -56,6 +56,24 @@ class AcceptedEnrolment:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadPhoto:
+    """A photo that is to be enrolled, and its face.
+
+    Attributes:
+        content, media_type: the photo.
+        face: the most prominent one of it; its template goes into the store as it is.
+        source: where the photo came from, as the store keeps it.
+        has_others: whether its other faces are looked at where this one is not clearly the student's.
+    """
+
+    content: bytes
+    media_type: str
+    face: EmbeddedFace
+    source: str = "http"
+    has_others: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class PhotoRoom:
     """How many photos of a student there may be, and of how many bytes together, for the student to add more."""
 
@@ -120,9 +138,21 @@ class PhotoEnroller:
             raise student_exists(student.matricula)  # checked again below; checking first spares the inference
         if room is not None and stored is not None:
             room.check(stored.images, self.gallery.store.photo_bytes(student.matricula))  # before the photos are read
-        read = [self._read(number, content) for number, content in enumerate(photos, start=1)]
+        return self.enrol_read(student, self._read_all(photos), mode, force, room)
+
+    def enrol_read(
+        self,
+        student: Student,
+        photos: Sequence[ReadPhoto],
+        mode: EnrolmentMode,
+        force: bool = False,
+        room: PhotoRoom | None = None,
+    ) -> AcceptedEnrolment:
+        """Enrol a student with photos whose faces are embedded already; otherwise as :meth:`enrol`."""
+        student = check_student(student)
+        self.gallery.check_consent(student)
         with self._one_at_a_time:  # one enrolment is stored before the next is judged
-            return self._enrol(student, photos, read, mode, force, room)
+            return self._enrol(student, photos, mode, force, room)
 
     def enrolled(self, matricula: str, photos: Sequence[bytes]) -> AcceptedEnrolment:
         """What :meth:`enrol` answers for photos that a student has been enrolled with; nothing is stored.
@@ -131,8 +161,7 @@ class PhotoEnroller:
             NotFound: ``student_not_found``.
         """
         stored = self.gallery.student(matricula)
-        read = [self._read(number, content) for number, content in enumerate(photos, start=1)]
-        levels, verdicts = self._judged(stored.student, stored, read, photos)
+        levels, verdicts = self._judged(stored.student, stored, self._read_all(photos))
         return AcceptedEnrolment(stored, tuple(face for face, _ in verdicts), self._warnings(verdicts, levels))
 
     def embed_stored(self, matricula: str) -> None:
@@ -170,8 +199,7 @@ class PhotoEnroller:
     def _enrol(
         self,
         student: Student,
-        photos: Sequence[bytes],
-        read: Sequence[tuple[str, EmbeddedFace]],
+        photos: Sequence[ReadPhoto],
         mode: EnrolmentMode,
         force: bool,
         room: PhotoRoom | None,
@@ -179,7 +207,7 @@ class PhotoEnroller:
         stored = self.gallery.store.student(student.matricula)
         if stored is not None and mode == "create":
             raise student_exists(student.matricula)
-        levels, verdicts = self._judged(student, stored, read, photos)
+        levels, verdicts = self._judged(student, stored, photos)
         if not force:
             self._check(student.matricula, [judged for _, judged in verdicts], mode)
         if stored is not None:
@@ -194,10 +222,10 @@ class PhotoEnroller:
             new = _new_pictures(self.gallery.templates_of(stored.id), [face.template for face, _ in verdicts])
             if room is not None:
                 size = self.gallery.store.photo_bytes(student.matricula)
-                room.check(stored.images + len(new), size + sum(len(photos[number]) for number in new))
+                room.check(stored.images + len(new), size + sum(len(photos[number].content) for number in new))
         made = tuple(
-            enrolled_photo(photos[number], read[number][0], "http", verdicts[number][0], self.gallery.pack)
-            for number in new
+            enrolled_photo(each.content, each.media_type, each.source, face, self.gallery.pack)
+            for each, (face, _) in ((photos[number], verdicts[number]) for number in new)
         )
         self.gallery.enrol([Enrolment(student, made)], mode)
         kept = self.gallery.student(student.matricula)
@@ -211,13 +239,12 @@ class PhotoEnroller:
         self,
         student: Student,
         stored: StoredStudent | None,
-        read: Sequence[tuple[str, EmbeddedFace]],
-        photos: Sequence[bytes],
+        photos: Sequence[ReadPhoto],
     ) -> tuple[EnrolmentLevels, list[EnrolmentVerdict]]:
         subject = NEW_STUDENT if stored is None else stored.id
         portraits = [
-            Portrait(face, partial(every_face, content, self.embedder))
-            for (_, face), content in zip(read, photos, strict=True)
+            Portrait(each.face, partial(every_face, each.content, self.embedder) if each.has_others else list)
+            for each in photos
         ]
         pending = PendingEnrolment(student, subject, self.gallery.templates_of(subject), portraits)
         levels, (verdicts,) = self._judge.judge([pending])
@@ -248,11 +275,15 @@ class PhotoEnroller:
             if judged.similar is not None
         )
 
-    def _read(self, number: int, content: bytes) -> tuple[str, EmbeddedFace]:
+    def _read_all(self, photos: Sequence[bytes]) -> list[ReadPhoto]:
+        return [self._read(number, content) for number, content in enumerate(photos, start=1)]
+
+    def _read(self, number: int, content: bytes) -> ReadPhoto:
         try:
-            return self.embedder.embed_portrait(content, stage=stage)
+            return ReadPhoto(content, *self.embedder.embed_portrait(content, stage=stage))
         except PhotoRefused as exc:
-            raise PhotoRefused(exc.code, f"Photo {number}: {exc.what}", f"{exc.fix} Nothing was stored.") from exc
+            fix = f"{exc.fix} Nothing was stored."
+            raise PhotoRefused(exc.code, f"Photo {number}: {exc.what}", fix, faults=exc.faults) from exc
 
 
 def _check_fields(stored: StoredStudent, student: Student, judged: Sequence[PhotoJudgement]) -> None:

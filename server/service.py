@@ -41,7 +41,7 @@ from presente.settings.liveness import LivenessUse
 from presente.stages import stage
 from server.imports.desk import ImportDesk
 from server.observer import NO_OBSERVER, Observer
-from server.photo_enrolment import AcceptedEnrolment, PhotoEnroller, PhotoRoom
+from server.photo_enrolment import AcceptedEnrolment, PhotoEnroller, PhotoRoom, ReadPhoto
 from server.readiness import LOADING, MOST_BEHIND_S, Readiness, ReadinessCheck
 from server.unknown_faces import SeenFace, UnknownFaces
 
@@ -211,6 +211,14 @@ class Service:
         """Enrol a student, all photos or none; see :meth:`PhotoEnroller.enrol`."""
         room = self._student_room if self.gallery.scope.matricula else None  # a student asks
         accepted = self._enroller.enrol(student, photos, mode, force, room)
+        self.observer.enrolled(len(photos))
+        return accepted
+
+    def enrol_read(
+        self, student: Student, photos: Sequence[ReadPhoto], mode: EnrolmentMode, force: bool
+    ) -> AcceptedEnrolment:
+        """Enrol a student with photos whose faces are embedded already; see :meth:`PhotoEnroller.enrol_read`."""
+        accepted = self._enroller.enrol_read(student, photos, mode, force)
         self.observer.enrolled(len(photos))
         return accepted
 

@@ -24,8 +24,8 @@ SAID_IN_WORDS = frozenset({
     # what a sheet says, and what a .zip holds; which of its rows can be run
     "ambiguous_column", "empty_source", "invalid_archive", "invalid_columns", "missing_column", "no_sheet",
     "several_sheets", "sheet_too_large", "unknown_rows", "unreadable_sheet",
-    # two students who are one
-    "same_student",
+    # two students, or two cards, who are one
+    "same_student", "same_unknown_person",
     # one of two places, one of two fields, a cursor of another list
     "invalid_cursor", "missing_field", "missing_parameter", "no_photos", "one_photo_needed", "too_many_photos",
     "unknown_parameter",

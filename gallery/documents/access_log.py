@@ -44,6 +44,8 @@ class AccessAction(StrEnum):
     PHOTOS_MOVED = "photos_moved"
     PHOTOS_ERASED = "photos_erased"
     TOLD_APART = "told_apart"
+    UNKNOWN_CHANGED = "unknown_changed"
+    UNKNOWN_ERASED = "unknown_erased"
     EXPORTED = "exported"
     ATTENDANCE_TAKEN = "attendance_taken"
     ATTENDANCE_CORRECTED = "attendance_corrected"

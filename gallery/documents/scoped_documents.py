@@ -23,9 +23,11 @@ from gallery.documents.protocol import AttendanceStore, DocumentStore, RequestKe
 from gallery.documents.scope import Scope, class_not_yours
 from gallery.documents.scoped_sessions import ScopedClasses, ScopedSessionPhotos, ScopedSessions
 from gallery.documents.scoped_statistics import ScopedStatistics
+from gallery.documents.scoped_unknowns import ScopedUnknowns
 from gallery.documents.session_store import ClassStore, SessionPhotoStore, SessionStore
 from gallery.documents.statistics import StatisticsStore
 from gallery.documents.student_lists import StudentFilter, StudentOrder, StudentPlace, place_in
+from gallery.documents.unknown_store import UnknownStore
 from gallery.documents.values import Counts, DescribedPhoto, Position, StoredPhoto, StoredStudent, Student, SubjectKind
 
 
@@ -70,6 +72,11 @@ class ScopedDocuments:
     def request_keys(self) -> RequestKeyStore:
         """The keys of requests: they say nothing of anyone."""
         return self._store.request_keys
+
+    @property
+    def unknowns(self) -> UnknownStore:
+        """People who are not enrolled, by the faces that the scope's classes showed."""
+        return cast("UnknownStore", ScopedUnknowns(self._store.unknowns, self._scope))
 
     @property
     def student_photos(self) -> PhotoStore:

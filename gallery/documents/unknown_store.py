@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
 from gallery.documents.erasure_list import NOT_ASKED, Cause
@@ -34,9 +34,16 @@ class UnknownStore(Protocol):
         """The group with an id; None when there is none."""
 
     def groups(
-        self, state: UnknownState, order: UnknownOrder, after: UnknownPlace | None, limit: int
+        self,
+        state: UnknownState,
+        order: UnknownOrder,
+        after: UnknownPlace | None,
+        limit: int,
+        clases: Collection[str] | None = None,
     ) -> list[UnknownGroup]:
-        """At most ``limit`` groups of a state, the greatest of the order first, after a place; None: from the first."""
+        """At most ``limit`` groups of a state, the greatest of the order first, after a place; None: from the first.
+
+        ``clases``: only those that the attendance of one of these classes showed."""
 
     def faces(self, group: int, after: int, limit: int) -> list[StoredUnknownFace]:
         """At most ``limit`` faces of a group with an id above ``after``, in order of id, without pictures."""

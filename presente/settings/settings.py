@@ -49,7 +49,6 @@ OffOrOn = Literal["off", "on"]
 LogFormat = Literal["text", "json"]
 Traces = Literal["auto", "off", "otlp"]
 SessionPhotos = Literal["until_closed", "never"]
-Unknowns = Literal["off", "keep"]
 AccessLogLevel = Literal["off", "changes", "all"]
 Unknowns = Literal["off", "keep"]
 
@@ -396,18 +395,6 @@ class Settings:
         default_means="nothing goes",
         details="See [privacy](privacy.md#periods).",
         show=shown_retention,
-    )
-    unknowns: Unknowns = setting(
-        "off",
-        choice(Unknowns),
-        "faces of people who are not enrolled: keep them, grouped by person, for a person to name; off: none is kept",
-        details="See [unknown people](unknowns.md).",
-    )
-    unknowns_days: int = setting(
-        "30",
-        whole_number(1, 3650),
-        "days for which a face of an unknown person is kept after it was last seen",
-        details="See [privacy](privacy.md#periods).",
     )
     erasure_list: Path | None = setting(
         "",

@@ -32,6 +32,7 @@ class Permission(Enum):
     ASK = "asks by photo or embedding"
     RECORD = "records and corrects attendance and participations"
     SEE_PHOTOS = "sees the stored photos of students"
+    SEE_UNKNOWN = "sees pictures of people who are not enrolled"
     OWN_DATA = "reads all that is held about a student, and withdraws the consent"
     ADD_PHOTOS = "adds photos to a student"
     ENROL = "enrols new students"
@@ -48,7 +49,7 @@ GRANTED: Mapping[AccessRole, frozenset[Permission]] = {
     AccessRole.NONE: frozenset({_P.OPEN}),
     AccessRole.VIEWER: _KNOWN | {_P.STATUS, _P.READ, _P.STATISTICS},
     AccessRole.STUDENT: _KNOWN | {_P.READ, _P.SEE_PHOTOS, _P.ADD_PHOTOS, _P.OWN_DATA},
-    AccessRole.TEACHER: _TEACHING | {_P.SEE_PHOTOS},
+    AccessRole.TEACHER: _TEACHING | {_P.SEE_PHOTOS, _P.SEE_UNKNOWN},
     AccessRole.ATTENDANCE: _TEACHING,
     AccessRole.ADMIN: frozenset(_P),
 }

@@ -16,6 +16,7 @@ const PAGES = {
   sessions: async () => (await import("./pages/sessions.js")).Sessions,
   identify: async () => (await import("./pages/identify.js")).Identify,
   students: async () => (await import("./pages/students.js")).Students,
+  unknowns: async () => (await import("./pages/unknowns.js")).Unknowns,
   statistics: async () => (await import("./pages/statistics.js")).Statistics,
   record: async () => (await import("./pages/record.js")).Record,
   health: async () => (await import("./pages/health.js")).Health,
@@ -25,7 +26,7 @@ const PAGES = {
 };
 
 /** Addresses below a page's own; a page that is not named has none. @type {Record<string, RegExp>} */
-const BELOW = { session: /^\d+$/, students: /^(new|import(\/.+)?|of\/.+)?$/, statistics: /^((class|student)\/.+)?$/, system: /^[a-z]*$/ };
+const BELOW = { session: /^\d+$/, unknowns: /^\d*$/, students: /^(new|import(\/.+)?|of\/.+)?$/, statistics: /^((class|student)\/.+)?$/, system: /^[a-z]*$/ };
 const NONE = /^$/;
 
 function App() {

@@ -53,7 +53,7 @@ def enrol(
                     "Another attempt of this request is still being carried out.",
                     "Send it again in a second.",
                 ) from error
-            if not _is_there(service, student, photos):
+            if not is_stored(service, student, photos):
                 raise
             return service.enrolled(student.matricula, photos)
 
@@ -101,7 +101,7 @@ def _enrol(
     return service.enrol(student, photos, mode, force)
 
 
-def _is_there(service: Service, student: Student, photos: Sequence[bytes]) -> bool:
+def is_stored(service: Service, student: Student, photos: Sequence[bytes]) -> bool:
     """Whether a student is stored just as asked: an earlier attempt was cut off before its last step."""
     stored = service.gallery.student(student.matricula).student
     same = all(getattr(stored, name) == getattr(student, name) for name in _COMPARED)

@@ -12,6 +12,7 @@ from gallery.documents.access_log import AccessFilter, AccessLine
 from gallery.documents.attendance import EntryFilter, StoredAttendance, StoredParticipation
 from gallery.documents.audit_findings import KeptFinding
 from gallery.documents.class_sessions import StoredSession
+from gallery.documents.negatives import StoredNegative
 from gallery.documents.values import DescribedPhoto, StoredStudent
 from gallery.gallery import Gallery
 from gallery.photo_export import EXTENSIONS
@@ -34,6 +35,7 @@ class PersonalData:
         unknown_faces: how many faces of unknown people resemble the student.
         accounts, keys: the student's own.
         findings: of the last audit.
+        negatives: faces of which a person said that they are not the student.
         lines: of the access log.
     """
 
@@ -49,6 +51,7 @@ class PersonalData:
     accounts: Sequence[Account]
     keys: Sequence[AccessKey]
     findings: Sequence[KeptFinding]
+    negatives: Sequence[StoredNegative]
     lines: Sequence[AccessLine]
 
 
@@ -75,6 +78,7 @@ def personal_data(service: Service, matricula: str) -> PersonalData:
         accounts=[account for account in store.access.accounts() if account.grant.matricula == name],
         keys=[key for key in store.access.access_keys() if key.grant.matricula == name],
         findings=[finding for finding in store.findings.findings() if stored.id in finding.subjects],
+        negatives=store.negatives.of(stored.id),
         lines=list(_lines(gallery, stored.id)),
     )
 

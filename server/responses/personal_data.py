@@ -13,6 +13,7 @@ from gallery.documents.attendance import StoredAttendance, StoredParticipation
 from gallery.documents.values import DescribedPhoto
 from presente.face_json import JsonObject
 from server.operations.personal_data import PersonalData
+from server.responses.negatives import NegativeJson, negative_json
 from server.responses.students import ConsentJson, StudentJson, consent_json, student_json
 
 
@@ -125,6 +126,9 @@ class PersonalDataReply(JsonObject, frozen=True, kw_only=True):
     accounts: list[str]
     keys: list[str]
     findings: list[HeldFindingJson]
+    negatives: Annotated[
+        list[NegativeJson], Meta(description="Faces of others that were taken for the student, as a person said.")
+    ]
     access_log: list[HeldLineJson]
 
 
@@ -148,6 +152,7 @@ def personal_data_reply(data: PersonalData) -> PersonalDataReply:
         accounts=[each.name for each in data.accounts],
         keys=[each.name for each in data.keys],
         findings=[HeldFindingJson(**_named(each, ("kind", "severity", "why"))) for each in data.findings],
+        negatives=[negative_json(each) for each in data.negatives],
         access_log=[_line(each) for each in data.lines],
     )
 

@@ -146,6 +146,7 @@ class StatusReply(JsonObject, frozen=True, kw_only=True):
         str, Meta(description="Why a stored calibration does not hold, and what to do; empty when none is passed over.")
     ]
     liveness: Annotated[LivenessStatusJson | None, Meta(description="Null where it is off for every use.")]
+    keeps_unknown: Annotated[bool, Meta(description="Whether faces of people who are not enrolled are kept.")]
     margin: float
     consent_required: Annotated[bool, Meta(description="Whether a student without consent on record is refused.")]
     consent_text: Annotated[
@@ -169,8 +170,8 @@ def ready_reply(found: Readiness) -> ReadyReply | NotReadyReply:
     )
 
 
-def status_reply(status: GalleryStatus, clock: Clock, liveness: LivenessPolicy) -> StatusReply:
-    """The gallery at a glance, how liveness is judged, and the school's date."""
+def status_reply(status: GalleryStatus, clock: Clock, liveness: LivenessPolicy, keeps_unknown: bool) -> StatusReply:
+    """The gallery at a glance, how liveness is judged, whether unknown people are kept, and the school's date."""
     counts, index = status.counts, status.index_described()
     return StatusReply(
         version=__version__,
@@ -193,6 +194,7 @@ def status_reply(status: GalleryStatus, clock: Clock, liveness: LivenessPolicy) 
         calibration=_calibration_json(status.operating_point),
         unused_calibration=status.operating_point.unused,
         liveness=_liveness_json(liveness),
+        keeps_unknown=keeps_unknown,
         margin=status.settings.margin,
         consent_required=status.settings.consent_required,
         consent_text=status.settings.consent_text,

@@ -157,11 +157,12 @@ def enrolment_reply(request_id: str, accepted: AcceptedEnrolment) -> EnrolmentRe
         request_id=request_id,
         student=student_json(accepted.student),
         photos=[face_json(face) for face in accepted.faces],
-        warnings=[_warning_json(warning) for warning in accepted.warnings],
+        warnings=[warning_json(warning) for warning in accepted.warnings],
     )
 
 
-def _warning_json(warning: DuplicateWarning) -> WarningJson:
+def warning_json(warning: DuplicateWarning) -> WarningJson:
+    """A warning about a photo."""
     return WarningJson(
         code="possible_duplicate",
         matricula=warning.similar.matricula,

@@ -34,4 +34,5 @@ def ready() -> ReadyReply | NotReadyReply:
 @answers(StatusReply, refuses=GALLERY)
 def status() -> StatusReply:
     """Counts, pack, index, thresholds."""
-    return status_reply(service().gallery.status(), service().clock, service().liveness)
+    found = service()
+    return status_reply(found.gallery.status(), found.clock, found.liveness, found.unknown_faces is not None)

@@ -31,6 +31,7 @@ from server.imports.desk import ImportDesk
 from server.limits import RequestLimits
 from server.photo_enrolment import PhotoRoom
 from server.service import STUDENT_ROOM, Service, ServiceHandle
+from server.unknown_faces import UnknownFaces
 from tests.server.conftest import Running
 from tests.server.sample import KEYS
 
@@ -59,6 +60,7 @@ def guarded_app(
     log: AccessLog | None = None,
     room: PhotoRoom = STUDENT_ROOM,
     limits: RequestLimits | None = None,
+    unknown_faces: UnknownFaces | None = None,
 ) -> Iterator[Flask]:
     """A server of a gallery that follows the keys and accounts of its store."""
     handle, register = ServiceHandle(), AccessRegister()
@@ -67,7 +69,8 @@ def guarded_app(
     app = create_app(handle, 4_000_000, access, register, request_limits=limits, films=films)
     register.follow(gallery.store.access)
     imports = ImportDesk(folder / "imports")
-    handle.put(Service(embedder, gallery, export, export.forget, access_log=log, student_room=room, imports=imports))
+    own = {"access_log": log, "student_room": room, "imports": imports, "unknown_faces": unknown_faces}
+    handle.put(Service(embedder, gallery, export, export.forget, **own))  # type: ignore[arg-type]
     try:
         yield app
     finally:

@@ -111,6 +111,17 @@ PERMISSIONS = {
     "GET /v1/receipts/key": Permission.OPEN,
     "GET /v1/students/<matricula>/data": Permission.OWN_DATA,
     "POST /v1/students/<matricula>/consent/withdraw": Permission.OWN_DATA,
+    "GET /v1/unknowns": Permission.SEE_UNKNOWN,
+    "GET /v1/unknowns/<int:number>": Permission.SEE_UNKNOWN,
+    "GET /v1/unknowns/<int:number>/faces/<int:face>/picture": Permission.SEE_UNKNOWN,
+    "POST /v1/unknowns/<int:number>/enrol": Permission.ENROL,
+    "POST /v1/unknowns/<int:number>/merge": Permission.ENROL,
+    "POST /v1/unknowns/<int:number>/join": Permission.MANAGE,
+    "POST /v1/unknowns/<int:number>/split": Permission.MANAGE,
+    "PATCH /v1/unknowns/<int:number>": Permission.MANAGE,
+    "DELETE /v1/unknowns/<int:number>": Permission.MANAGE,
+    "DELETE /v1/unknowns/<int:number>/faces/<int:face>": Permission.MANAGE,
+    "POST /v1/unknowns/forget": Permission.MANAGE,
     "GET /v1/settings": Permission.LOOK_AFTER,
     "POST /login": Permission.OPEN,
     "GET /generate_heatmap": Permission.STATISTICS,
@@ -162,6 +173,7 @@ def test_each_key_opens_what_its_role_opens(guarded: FlaskClient) -> None:
             path.replace("<matricula>", "A1")
             .replace("<int:number>", "1")
             .replace("<int:photo>", "1")
+            .replace("<int:face>", "1")
             .replace("<path:clase>", "x")
             .replace("<path:name>", "page.js")
             .replace("<name>", "x")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -166,9 +166,15 @@ class MongoUnknowns:
         return None if found is None else group_of(found)
 
     def groups(
-        self, state: UnknownState, order: UnknownOrder, after: UnknownPlace | None, limit: int
+        self,
+        state: UnknownState,
+        order: UnknownOrder,
+        after: UnknownPlace | None,
+        limit: int,
+        clases: Collection[str] | None = None,
     ) -> list[UnknownGroup]:
-        which: Document = {"state": state}
+        seen_in: Document = {} if clases is None else {"clases": {"$in": sorted(clases)}}
+        which: Document = {"state": state, **seen_in}
         if after is not None:
             here: Document = {order: after.value, "_id": {"$lt": Int64(after.id)}}
             which = {"$and": [which, {"$or": [{order: {"$lt": after.value}}, here]}]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
@@ -84,16 +84,26 @@ class SqliteUnknowns:
         return None if row is None else _group(row)
 
     def groups(
-        self, state: UnknownState, order: UnknownOrder, after: UnknownPlace | None, limit: int
+        self,
+        state: UnknownState,
+        order: UnknownOrder,
+        after: UnknownPlace | None,
+        limit: int,
+        clases: Collection[str] | None = None,
     ) -> list[UnknownGroup]:
         column = "last_at" if order == "last_at" else "visits"
-        where, values = ("", ()) if after is None else (f"AND ({column}, id) < (?, ?)", (after.value, after.id))
+        where, values = "state = ?", list[object]([state])
+        if after is not None:
+            where, values = f"{where} AND ({column}, id) < (?, ?)", [*values, after.value, after.id]
+        if clases is not None:
+            seen_in = f"EXISTS (SELECT 1 FROM json_each(unknown_groups.clases) seen WHERE seen.value {_IN})"
+            where, values = f"{where} AND {seen_in}", [*values, json.dumps(sorted(clases))]
         query = (
-            f"SELECT id, state, note, {_GROUP} FROM unknown_groups WHERE state = ? {where} "
+            f"SELECT id, state, note, {_GROUP} FROM unknown_groups WHERE {where} "
             f"ORDER BY {column} DESC, id DESC LIMIT ?"
         )
         with self._reading() as db:
-            return [_group(row) for row in db.execute(query, (state, *values, limit)).fetchall()]
+            return [_group(row) for row in db.execute(query, (*values, limit)).fetchall()]
 
     def faces(self, group: int, after: int, limit: int) -> list[StoredUnknownFace]:
         with self._reading() as db:

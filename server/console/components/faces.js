@@ -1,6 +1,8 @@
 // Faces that were identified, in words.
 import { html } from "../libraries/ui.js";
 import { number, t } from "../core/words.js";
+import { inWords } from "./advice.js";
+import { Action } from "./basics.js";
 
 /** @param {any} face of an identification @returns {string} a name, short enough for a frame */
 export function shortName(face) {
@@ -30,14 +32,19 @@ export function meaning({ score, fpir }) {
 /** Whether a face was taken for a live person's, in words. @param {any} liveness of a face */
 export const liveInWords = (liveness) => t(`live.${liveness.reason ?? liveness.decision}`);
 
-/** @param {{ faces: any[] }} props */
-export function FaceTable({ faces }) {
+/**
+ * @param {{ faces: any[], notThisPerson?: (face: any, index: number) => Promise<void> }} props
+ *   ``notThisPerson``: what a known face is refused by; without it no one may.
+ */
+export function FaceTable({ faces, notThisPerson }) {
   const judged = faces.some((face) => face.liveness);
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${t("face.list")}><table id="faces" class="stacked">
     <thead><tr><th scope="col">#</th><th scope="col">${t("name")}</th><th scope="col">${t("matricula")}</th>
       <th scope="col">${t("score")}</th><th scope="col">${t("score.meaning")}</th>${judged && html`<th scope="col">${t("live")}</th>`}<th scope="col">${t("nearest")}</th></tr></thead>
     <tbody>${faces.map((face, index) => html`<tr key=${index}>
-      <td data-label="#">${index + 1}</td><td class=${face.decision}>${wholeName(face)}</td><td>${face.matricula ?? "–"}</td>
+      <td data-label="#">${index + 1}</td><td class=${face.decision}>${wholeName(face)}${face.reason === "told_apart" && html`<small class="quiet">${t("face.told_apart")}</small>`}
+        ${face.decision !== "known" && face.faults.length > 0 && html`<small class="quiet faults">${inWords(face.faults).join(" ")}</small>`}
+        ${notThisPerson && face.decision === "known" && html`<${Action} class="plain" act=${() => notThisPerson(face, index)}>${t("negative.say")}<//>`}</td><td>${face.matricula ?? "–"}</td>
       <td data-label=${t("score")}>${face.score === null ? "–" : number(face.score, { minimumFractionDigits: 3, maximumFractionDigits: 3 })}</td>
       <td>${meaning(face)}</td>
       ${judged && html`<td data-label=${t("live")} class=${face.liveness?.decision === "live" ? "" : "waiting"}>${face.liveness ? liveInWords(face.liveness) : "–"}${" "}

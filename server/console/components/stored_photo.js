@@ -4,7 +4,7 @@ import { ask } from "../core/api.js";
 import { t } from "../core/words.js";
 import { Dialog, useLoaded } from "./basics.js";
 
-/** @typedef {"thumbnail" | "full"} Size */
+/** @typedef {"thumbnail" | "full" | ""} Size of a picture that has one size only: empty */
 
 /** The address of a student. @param {string} matricula */
 export const addressOf = (matricula) => `/v1/students/${encodeURIComponent(matricula)}`;

@@ -4,8 +4,8 @@
 
 /** @type {Record<string, string[]>} */
 const PAGES = {
-  admin: ["today", "students", "identify", "statistics", "health", "calibration", "groups", "system"],
-  teacher: ["today", "students", "identify", "statistics"],
+  admin: ["today", "students", "identify", "unknowns", "statistics", "health", "calibration", "groups", "system"],
+  teacher: ["today", "students", "identify", "unknowns", "statistics"],
   attendance: ["today", "students", "identify", "statistics"],
   viewer: ["today", "students", "statistics"],
   student: ["record", "statistics"],

@@ -50,6 +50,7 @@ export function Settling({ face, photo, copy, roll, say, close }) {
           ${others.map((each) => html`<option value=${each.matricula}>${each.nombre_del_alumno} · ${each.matricula}</option>`)}</select>
         ${other && html`<${Action} class="main" act=${settle(other)}>${t("session.it_is")}<//>`}</p>
       ${face.status !== "unknown" && html`<${Action} class="danger" act=${settle(null)}><kbd>0</kbd> ${t(waits ? "session.is_picture" : "session.none_of_them")}<//>`}</div>
+    ${!waits && html`<p class="quiet">${t("session.remembered")}</p>`}
   <//>`;
 }
 

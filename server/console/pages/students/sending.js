@@ -17,19 +17,14 @@ function form(fields, photos) {
 }
 
 /**
- * @param {string} path that takes photos
- * @param {(answer: any) => void} done
- * @returns {{ send: (fields: Record<string, string>, photos: Blob[]) => Promise<void>, doubt: any }} `doubt` is a dialog, or nothing
+ * What is sent with the reader's word, where it may be about someone else than is said.
+ * @template Body
+ * @param {(body: Body, force: boolean) => Promise<void>} post
+ * @returns {{ attempt: (body: Body) => Promise<void>, doubt: any }} `doubt` is a dialog, or nothing
  */
-export function useSending(path, done) {
+export function useDoubt(post) {
   const [doubted, setDoubted] = useState(/** @type {any} */ (null));
-  const post = async (/** @type {FormData} */ body, /** @type {boolean} */ force) => {
-    const answer = await call("POST", path, { body, query: force ? { force: true } : {}, once: word() });
-    for (const each of answer.warnings) told(t(`warning.${each.code}`, { name: each.nombre_del_alumno, matricula: each.matricula }));
-    done(answer);
-  };
-  const send = async (/** @type {Record<string, string>} */ fields, /** @type {Blob[]} */ photos) => {
-    const body = form(fields, photos);
+  const attempt = async (/** @type {Body} */ body) => {
     try {
       await post(body, false);
     } catch (error) {
@@ -46,5 +41,24 @@ export function useSending(path, done) {
     <p lang="en" class="quiet">${doubted.problem.detail}</p><p>${t("students.insist_about")}</p>
     <div class="actions"><button type="button" class="main" onClick=${() => setDoubted(null)}>${t("students.look_again")}</button>
       <${Action} class="danger" id="insist" act=${insist}>${t("students.insist")}<//></div><//>`;
-  return { send, doubt };
+  return { attempt, doubt };
+}
+
+/** Tell what a person should look at after an enrolment. @param {any[]} warnings */
+export function tellWarnings(warnings) {
+  for (const each of warnings) told(t(`warning.${each.code}`, { name: each.nombre_del_alumno, matricula: each.matricula }));
+}
+
+/**
+ * @param {string} path that takes photos
+ * @param {(answer: any) => void} done
+ * @returns {{ send: (fields: Record<string, string>, photos: Blob[]) => Promise<void>, doubt: any }} `doubt` is a dialog, or nothing
+ */
+export function useSending(path, done) {
+  const { attempt, doubt } = useDoubt(async (/** @type {FormData} */ body, force) => {
+    const answer = await call("POST", path, { body, query: force ? { force: true } : {}, once: word() });
+    tellWarnings(answer.warnings);
+    done(answer);
+  });
+  return { send: (fields, photos) => attempt(form(fields, photos)), doubt };
 }
