@@ -22,7 +22,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOMS = ("faces", "gallery", "indexer", "server", "evaluation", "client", "tools")
-SAMPLE = ("students.csv", "identify.tsv", "README.md", "students", "probes", "strangers", "groups", "attacks", "models")
+SAMPLE = ("students.csv", "identify.tsv", "README.md", "students", "probes", "strangers", "groups", "models")
 """Of ``data_sample``: the class and the pack, not the programs that drew and trained them."""
 CLONE_ONLY = (
     "tools/compile_imports.py",

@@ -37,16 +37,16 @@ def measure(method: Method, data: str, count: int, dim: int, threshold: float, s
     order = np.random.default_rng(seed).permutation(count)
     vectors, people = np.ascontiguousarray(made.gallery[order]), made.people[order].tolist()
     del made
-    before = _peak_mb()
     raised = partial(threshold_among, OperatingPoint(threshold, "benchmark", 0, None))
     began, spent = time.perf_counter(), time.process_time()
     grouping = Grouping(dim, raised)
     ends = raised(-(-count // EACH[data]))
     labels = grouping.add(vectors) if method == "served" else compared("dbscan", vectors, ends)
     took = {"seconds": round(time.perf_counter() - began, 1), "cpu_s": round(time.process_time() - spent, 1)}
+    memory = {"peak_rss_mb": _peak_mb(), "templates_mb": vectors.nbytes >> 20}
     more = _ended(grouping, vectors[:_ASKED]) if method == "served" else {"threshold": round(ends, 4)}
     figures = {name: round(value, 4) for name, value in asdict(cluster_figures(people, labels.tolist())).items()}
-    return {"templates": count, **took, "peak_rss_mb_before": before, "peak_rss_mb": _peak_mb(), **more, **figures}
+    return {"templates": count, **took, **memory, **more, **figures}
 
 
 def _ended(grouping: Grouping, vectors: NDArray[np.float32]) -> dict[str, Any]:

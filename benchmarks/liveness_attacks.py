@@ -31,6 +31,8 @@ LONGEST = 640
 _TIGHT = 0.15
 """What a tight photo shows around a face, as a share of its box's longer side."""
 
+_TIGHT_SEED = 99
+
 
 def chosen(entries: Sequence[Entry], count: int, seed: int) -> list[Entry]:
     """So many photos, drawn: one of each person, then a second of each, and so on."""
@@ -71,7 +73,7 @@ def make(entries: Sequence[Entry], embedder: FaceEmbedder, out: Path, seed: int)
         behind = small
         tight = _reduced(_cropped(pixels, face.face.box))
         written[Path("tight") / "bona_fide" / name] = jpeg(tight)
-        chance = np.random.default_rng([seed, number, len(ON_A_MEDIUM)])
+        chance = np.random.default_rng([seed, number, _TIGHT_SEED])
         written[Path("tight") / "attacks" / "screen" / name] = captured(
             ON_A_MEDIUM["screen"](tight, backdrop, chance), chance
         )
@@ -112,7 +114,7 @@ def main() -> int:
     """Draw the attacks."""
     parser = common.parser(
         "benchmarks.liveness_attacks",
-        "Draw attacks of photos of faces (screen, print, phone, paper, pasted), for `evaluation liveness`.",
+        "Draw attacks of photos of faces (screens, prints, phone, paper, pasted), for `evaluation liveness`.",
         "benchmarks.liveness_attacks --photos ../shared/faces/lfw --out var/lfw_attacks",
     )
     parser.add_argument("--photos", type=Path, metavar="DIR", help="one folder of photos per person")

@@ -23,15 +23,20 @@ _Floats = NDArray[np.float32]
 _GAMMA = 2.2
 _FINE = 3
 """Points per side in which a pixel of a screen is drawn, and a camera's pixel of a print."""
-_INKS = ((0.9, 0.15, 0.1), (0.12, 0.85, 0.2), (0.05, 0.1, 0.85))
+_LENS = 0.4
+"""How far a lens spreads a point, in the camera's pixels: what is finer than that is not seen."""
+_INKS = ((0.97, 0.2, 0.1), (0.15, 0.95, 0.25), (0.05, 0.15, 0.95))
 """How much red, green and blue light cyan, magenta and yellow take away."""
 _ANGLES = (15.0, 75.0, 0.0)
 
 
-def on_screen(photo: RGB, chance: Chance) -> RGB:
-    """The photo on a screen that is photographed: grid of pixels, moire, backlight, colder white, glare."""
+def on_screen(photo: RGB, chance: Chance, fine: bool = False) -> RGB:
+    """The photo on a screen that is photographed: grid of pixels, moire, backlight, colder white, glare.
+
+    ``fine``: the screen's pixels are smaller than the camera's, and its glare is rare and faint.
+    """
     height, width = photo.shape[:2]
-    per_pixel = chance.uniform(0.7, 1.6)
+    per_pixel = chance.uniform(1.6, 2.4) if fine else chance.uniform(0.7, 1.6)
     size = (max(1, round(width * per_pixel)), max(1, round(height * per_pixel)))
     light = cv2.resize(_linear(photo), size, interpolation=cv2.INTER_AREA if per_pixel < 1 else cv2.INTER_LINEAR)
     cell = np.full((_FINE, _FINE, 3), 0.12, dtype=np.float32)
@@ -40,31 +45,37 @@ def on_screen(photo: RGB, chance: Chance) -> RGB:
         cell[-1, column, column] = 0.45
     grid = np.tile(cell / cell.mean(axis=(0, 1)), (size[1], size[0], 1))
     lit = np.repeat(np.repeat(light, _FINE, axis=0), _FINE, axis=1) * grid
+    if fine:
+        lit = cv2.GaussianBlur(lit, (0, 0), _LENS * per_pixel * _FINE)
     seen = _seen(lit, width, height, chance, 0.02)
     seen = chance.uniform(0.01, 0.05) + 0.95 * seen * np.array([0.93, 0.99, 1.07], dtype=np.float32)
-    if chance.random() < 0.6:
-        seen = seen + chance.uniform(0.03, 0.25) * _spot(width, height, chance)[..., None]
+    if chance.random() < (0.2 if fine else 0.6):
+        seen = seen + chance.uniform(0.03, 0.08 if fine else 0.25) * _spot(width, height, chance)[..., None]
     return _shown(seen)
 
 
-def on_paper(photo: RGB, chance: Chance) -> RGB:
-    """The photo printed and photographed: dots of three inks, a paper that is not white, uneven light, grain."""
+def on_paper(photo: RGB, chance: Chance, fine: bool = False) -> RGB:
+    """The photo printed and photographed: dots of three inks, a paper that is not white, uneven light, grain.
+
+    ``fine``: dots that the camera hardly resolves, on smooth paper.
+    """
     height, width = photo.shape[:2]
-    fine = cv2.resize(_linear(photo), (width * _FINE, height * _FINE), interpolation=cv2.INTER_LINEAR)
-    cover = 1 - np.power(np.clip(fine, 0, 1), 1 / _GAMMA)
+    large = cv2.resize(_linear(photo), (width * _FINE, height * _FINE), interpolation=cv2.INTER_LINEAR)
+    cover = 1 - np.power(np.clip(large, 0, 1), 1 / _GAMMA)
     pitch = chance.uniform(2.0, 3.5) * _FINE
-    dotted = chance.uniform(0.2, 0.8)
-    light: Any = np.ones_like(fine)
+    dotted = chance.uniform(0.0, 0.1) if fine else chance.uniform(0.2, 0.8)
+    grain = 0.006 if fine else 0.015
+    light: Any = np.ones_like(large)
     for ink, (absorbed, angle) in enumerate(zip(_INKS, _ANGLES, strict=True)):
-        dots = _dots(fine.shape[1], fine.shape[0], pitch, math.radians(angle + chance.uniform(-4, 4)))
+        dots = _dots(large.shape[1], large.shape[0], pitch, math.radians(angle + chance.uniform(-4, 4)))
         solid = 1 / (1 + np.exp(-12 * (cover[..., ink] - dots)))
         amount = dotted * solid + (1 - dotted) * cover[..., ink]
         light = light * (1 - amount[..., None] * np.array(absorbed, dtype=np.float32))
     seen = _seen(light.astype(np.float32), width, height, chance, 0.01)
     paper = np.array([1.0, chance.uniform(0.96, 1.0), chance.uniform(0.88, 1.0)], dtype=np.float32)
-    seen = (0.03 + chance.uniform(0.72, 0.9) * seen) * paper
+    seen = (chance.uniform(0.008, 0.02) + chance.uniform(0.75, 0.92) * seen) * paper
     slope = np.linspace(-1, 1, width, dtype=np.float32)[None, :] * chance.uniform(-0.15, 0.15)
-    seen = seen * (1 + slope + chance.normal(0, 0.015, (height, width)).astype(np.float32))[..., None]
+    seen = seen * (1 + slope + chance.normal(0, grain, (height, width)).astype(np.float32))[..., None]
     return _shown(seen)
 
 
@@ -120,6 +131,8 @@ ON_A_MEDIUM: dict[str, Callable[[RGB, RGB, Chance], RGB]] = {
     "phone": lambda photo, behind, chance: held_phone(on_screen(photo, chance), behind, chance),
     "paper": lambda photo, behind, chance: held_paper(on_paper(photo, chance), behind, chance),
     "pasted": pasted,
+    "fine_screen": lambda photo, _, chance: filling(on_screen(photo, chance, fine=True), chance),
+    "fine_print": lambda photo, _, chance: filling(on_paper(photo, chance, fine=True), chance),
 }
 """The kinds of attack. Screens and prints fill the frame; of a phone and a sheet of paper the edges show."""
 

@@ -71,6 +71,19 @@ class Photos:
     probes: Vectors
 
 
+_OfPlaces = Callable[[Vectors, NDArray[np.int64]], NDArray[np.floating]]
+Ways = Mapping[str, _OfPlaces]
+
+
+def of_templates(photos: Photos) -> Ways:
+    """:data:`WAYS`, for people who are given by the places of their photos."""
+
+    def of_places(score: Callable[[Vectors, Vectors], NDArray[np.floating]]) -> _OfPlaces:
+        return lambda probes, kept: score(probes, photos.enrolled[kept])
+
+    return {name: of_places(score) for name, score in WAYS.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Draw:
     """One drawn gallery: the people of probes and of strangers, and per way the figures of each.
@@ -84,8 +97,13 @@ class Draw:
     best: Mapping[str, NDArray[np.floating]]
 
 
-def draw(photos: Photos, people: int, enrol: Sequence[int], chance: np.random.Generator) -> Draw:
+def draw(
+    photos: Photos, people: int, enrol: Sequence[int], chance: np.random.Generator, ways: Ways | None = None
+) -> Draw:
     """Enrol some people, each with as many photos as one of ``enrol`` says, and search for everyone else.
+
+    ``ways`` gives the scores of some probes with a person who is enrolled with some photos, by their places; without it
+    those of :data:`WAYS` are compared.
 
     Raises:
         InvalidInput: ``too_few_people`` when no one has enough photos, or no stranger is left; ``no_usable_photo``.
@@ -105,7 +123,7 @@ def draw(photos: Photos, people: int, enrol: Sequence[int], chance: np.random.Ge
                 f"Person {person + 1}, by name, has no photo to enrol.",
                 "Leave that person out, or give other photos.",
             )
-        templates.append(photos.enrolled[kept])
+        templates.append(kept)
         probes.append(np.setdiff1d(own, kept))
     searched = np.concatenate(probes)
     strangers = np.flatnonzero(~np.isin(photos.people, chosen) & np.isfinite(photos.probes).all(axis=1))
@@ -115,8 +133,8 @@ def draw(photos: Photos, people: int, enrol: Sequence[int], chance: np.random.Ge
     own = np.repeat(np.arange(len(chosen)), [len(each) for each in probes])
     failed = ~np.isfinite(photos.probes[searched]).all(axis=1)
     mates, best = {}, {}
-    for name, score in WAYS.items():
-        scores = np.stack([score(asked, each) for each in templates])
+    for name, score in (ways or of_templates(photos)).items():
+        scores = np.stack([score(asked, kept) for kept in templates])
         mated = scores[:, : len(own)]
         first = (mated.argmax(axis=0) == own) & ~failed
         mates[name] = np.where(first, mated[own, np.arange(len(own))], -np.inf)
@@ -127,7 +145,7 @@ def draw(photos: Photos, people: int, enrol: Sequence[int], chance: np.random.Ge
 def figures(drawn: Sequence[Draw], weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     """Per way FNIR at each of :data:`RATES` and rank-1, the mean over the draws, with a weight per person."""
     found = {}
-    for name in WAYS:
+    for name in drawn[0].mates:
         lines = []
         for one in drawn:
             order = np.argsort(-one.best[name])
@@ -141,8 +159,10 @@ def figures(drawn: Sequence[Draw], weights: NDArray[np.float64]) -> dict[str, ND
     return found
 
 
-def compare(photos: Photos, drawn: Sequence[Draw], chance: np.random.Generator) -> list[dict[str, Any]]:
-    """The figures of each way, and the 95 % intervals of their differences to the best template alone."""
+def compare(
+    photos: Photos, drawn: Sequence[Draw], chance: np.random.Generator, beside: str = "best"
+) -> list[dict[str, Any]]:
+    """The figures of each way, and the 95 % intervals of their differences to one of them, the best template alone."""
     size = int(photos.people.max()) + 1
     several = np.bincount(photos.people) >= _LEAST_PHOTOS
     plain, resampled = figures(drawn, np.ones(size)), []
@@ -154,7 +174,7 @@ def compare(photos: Photos, drawn: Sequence[Draw], chance: np.random.Generator) 
         resampled.append(figures(drawn, weights))
     rows = []
     for name, values in plain.items():
-        differences = np.array([one[name] - one["best"] for one in resampled])
+        differences = np.array([one[name] - one[beside] for one in resampled])
         low, high = np.quantile(differences, [0.025, 0.975], axis=0)
         row: dict[str, Any] = {"score": name}
         for place, what in enumerate((*(f"fnir_at_{rate:g}" for rate in RATES), "rank1")):

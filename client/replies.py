@@ -40,6 +40,7 @@ class Face(Reply, frozen=True, kw_only=True):
     landmarks: tuple[tuple[float, float], ...]
     detection_score: float
     quality: Quality
+    faults: tuple[str, ...] = ()
     rotated: int
 
 

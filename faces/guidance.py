@@ -7,13 +7,10 @@ judged. What only a whole photo tells (no face, several faces, a face that fills
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-from faces.quality import GOOD_QUALITY, FaceFault, QualityRules
+from faces.quality import GOOD_QUALITY, QualityRules
+from faces.quality_words import Advice
 from faces.reading import AlignedFace, ReadPhoto
-
-Advice = FaceFault | Literal["no_face", "several_faces", "too_close", "ok"]
-"""A code that a page puts into words."""
 
 _RIVAL = 0.5
 """A further face counts from this share of the largest face's side on: smaller ones stand in the background."""

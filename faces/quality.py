@@ -67,10 +67,6 @@ class QualityRules:
         )
         return {code: message for code, passed, message in checks if not passed}
 
-    def failures(self, quality: Quality) -> list[str]:
-        """The rules that a face breaks, in words."""
-        return list(self.broken(quality).values())
-
 
 @dataclass(frozen=True, slots=True)
 class GoodQuality:

@@ -24,6 +24,7 @@ from faces.liveness.crops import LivenessCrop
 from faces.liveness.reader import LivenessReader
 from faces.packs.model_pack import Preprocessing
 from faces.quality import Quality, QualityRules, measure
+from faces.quality_words import in_words
 from faces.runtime.session import RuntimeOptions
 from faces.surroundings import FacePicture, picture_of
 from presente.errors import PhotoRefused
@@ -190,7 +191,7 @@ class PhotoReader:
         Raises:
             PhotoRefused: as :func:`faces.image.decode.decode`.
         """
-        return [face for face in self.read_faces(data, stage).faces if not self.settings.rules.failures(face.quality)]
+        return [face for face in self.read_faces(data, stage).faces if not self.settings.rules.broken(face.quality)]
 
     # -- their steps -------------------------------------------------------------------------------------------------
 
@@ -298,10 +299,14 @@ class PhotoReader:
 
     def _usable(self, photo: DecodedPhoto, face: DetectedFace, turns: int = 0) -> AlignedFace:
         chosen = self._align(photo, face, turns)
-        failures = self.settings.rules.failures(chosen.quality)
-        if failures:
+        broken = self.settings.rules.broken(chosen.quality)
+        if broken:
+            words = in_words(broken)
             raise PhotoRefused(
-                "low_quality", f"The photo cannot be enrolled: {'; '.join(failures)}.", "Use a sharper or larger photo."
+                "low_quality",
+                f"The photo cannot be enrolled: {'; '.join(broken.values())}.",
+                "" if words is None else words.en,
+                faults=broken,
             )
         return chosen
 

@@ -2,9 +2,9 @@
 
 A *negative example* is a face that a person said is not a student's. An *outsider* is a person of whom it was said that
 they are no student at all. A student whose score reaches the threshold is told apart from a probe when the probe is
-nearer to one of the student's negative examples, or to an outsider, than to the student, by :data:`MARGIN`. The
-candidates that are left are those that a search without the student finds, so nobody else's decision moves. Why this
-rule, and what it prevents: docs/adr/0059-told-apart.md.
+nearer to one of the student's negative examples, or to an outsider, than to the student, by :data:`MARGIN`; and in any
+case when it is the very face that was spoken of. The candidates that are left are those that a search without the
+student finds, so nobody else's decision moves. Why this rule, and what it prevents: docs/adr/0059-told-apart.md.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ Vectors = NDArray[np.float32]
 MARGIN = 0.1
 """By how much an anchor must be nearer than the student. A smaller one prevents hardly more mistakes, and a correction
 that was itself a mistake then costs more."""
+SAME_FACE = 0.99
+"""The cosine from which two templates are of one face in one photo."""
 Hit = tuple[int, float]
 """A subject id, and the score with a probe."""
 
@@ -83,7 +85,7 @@ def told_apart(
             nearest = max(
                 -1.0 if own is None else float((own @ probe).max()), -1.0 if outside is None else float(outside[number])
             )
-            if nearest >= score + margin:
+            if nearest >= min(score + margin, SAME_FACE):
                 taken.add(subject)
         apart.append(frozenset(taken))
     return apart

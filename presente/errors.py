@@ -72,7 +72,14 @@ class InvalidInput(PresenteError):
 
 
 class PhotoRefused(PresenteError):
-    """A photo that was read and refused on purpose: not an image, too large, no face."""
+    """A photo that was read and refused on purpose: not an image, too large, no face.
+
+    ``faults``: what is wrong with its face, as codes of :mod:`faces.quality`; empty where that is not the reason.
+    """
+
+    def __init__(self, code: str, what: str, fix: str = "", field: str = "", faults: Iterable[str] = ()) -> None:
+        super().__init__(code, what, fix, field)
+        self.faults = tuple(faults)
 
 
 class FilmRefused(PresenteError):

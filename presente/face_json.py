@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, cast
 
 from msgspec import Meta, Struct
 
 from faces.embedder import EmbeddedFace
 from faces.liveness.values import LivenessScore
+from faces.quality import GOOD_QUALITY
+from faces.quality_words import in_words
 from gallery.decision import Candidate, Decision
 from gallery.threshold.operating_point import OperatingPoint
 from presente.liveness import LivenessPoint, decided
@@ -75,6 +78,20 @@ class LivenessJson(JsonObject, frozen=True, kw_only=True):
     threshold: Annotated[float, Meta(description="What the score was held to.")]
 
 
+FaultCode = Literal["too_dark", "too_bright", "too_small", "turned", "tilted", "not_sharp"]
+"""What :data:`faces.quality.FaceFault` says."""
+
+
+class WordsJson(JsonObject, frozen=True, kw_only=True):
+    """What a person can do about it, in Spanish and in English."""
+
+    es: str
+    en: str
+
+
+FaultWords = Annotated[WordsJson | None, Meta(description="What to do about the faults; null when there are none.")]
+
+
 class FaceJson(JsonObject, frozen=True, kw_only=True):
     """Where a face is in the upright photo, and how good it is."""
 
@@ -82,6 +99,8 @@ class FaceJson(JsonObject, frozen=True, kw_only=True):
     landmarks: Annotated[list[list[float]], Meta(description="Eyes, nose and corners of the mouth, as x, y in pixels.")]
     detection_score: Annotated[float, Meta(description="The detector's score, 0 to 1.")]
     quality: QualityJson
+    faults: Annotated[list[FaultCode], Meta(description="What is not good about the face; empty when nothing is.")]
+    words: FaultWords
     rotated: Rotated
 
 
@@ -122,6 +141,12 @@ class IdentifiedFaceJson(JudgedFaceJson, frozen=True, kw_only=True):
     candidates: Annotated[list[CandidateJson], Meta(description="The most similar people, best first.")]
 
 
+def words_json(codes: Iterable[str]) -> WordsJson | None:
+    """What codes of faults or advice say; None where nothing is wrong."""
+    words = in_words(codes)
+    return None if words is None else WordsJson(es=words.es, en=words.en)
+
+
 def face_json(face: EmbeddedFace) -> FaceJson:
     """Where a face is and how good it is."""
     return FaceJson(**face_members(face))
@@ -129,11 +154,14 @@ def face_json(face: EmbeddedFace) -> FaceJson:
 
 def face_members(face: EmbeddedFace) -> dict[str, Any]:
     """The members of :class:`FaceJson`, for types that have further ones."""
+    faults = GOOD_QUALITY.faults(face.quality.as_dict())
     return {
         "box": [round(float(value), 1) for value in face.face.box],
         "landmarks": [[round(float(x), 1), round(float(y), 1)] for x, y in face.face.landmarks],
         "detection_score": round(face.face.score, 4),
         "quality": QualityJson(**face.quality.as_dict()),
+        "faults": faults,
+        "words": words_json(faults),
         "rotated": face.rotated,
     }
 

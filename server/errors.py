@@ -68,7 +68,8 @@ def problem_of_error(error: PresenteError, request_id: str) -> Problem:
         says_all = isinstance(error, PackError) or error.code == "no_room_for_film"
         log.error("%s %s", request_id, error, exc_info=None if says_all else error)
     detail = str(error) if status < 500 else without_folders(str(error))
-    return problem_of(status, error.code, detail, request_id, error.field)
+    faults = error.faults if isinstance(error, PhotoRefused) else ()
+    return problem_of(status, error.code, detail, request_id, error.field, faults)
 
 
 def _cut_off(request_id: str) -> bool:
@@ -97,12 +98,15 @@ def problem_bytes(status: int, code: str, detail: str) -> bytes:
 
 def problem(status: int, code: str, detail: str, field: str = "") -> Response:
     """A problem as the response to the request that is being answered."""
-    g.problem_code = code
-    body = msgspec.json.encode(problem_of(status, code, detail, g.request_id, field)) + b"\n"
-    response = Response(body, status, content_type="application/problem+json")
-    if status in _RETRY_AFTER_S:
-        response.headers["Retry-After"] = _RETRY_AFTER_S[status]
-    if status == 401:
+    return _response(problem_of(status, code, detail, g.request_id, field))
+
+
+def _response(found: Problem) -> Response:
+    g.problem_code = found.code
+    response = Response(msgspec.json.encode(found) + b"\n", found.status, content_type="application/problem+json")
+    if found.status in _RETRY_AFTER_S:
+        response.headers["Retry-After"] = _RETRY_AFTER_S[found.status]
+    if found.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
 
@@ -112,8 +116,7 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(PresenteError)
     def presente_error(error: PresenteError) -> Response:
-        found = problem_of_error(error, g.request_id)
-        response = problem(found.status, found.code, found.detail, error.field)
+        response = _response(problem_of_error(error, g.request_id))
         if isinstance(error, Busy) and error.retry_after_s is not None:
             response.headers["Retry-After"] = str(error.retry_after_s)
         return response

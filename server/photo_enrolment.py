@@ -282,7 +282,8 @@ class PhotoEnroller:
         try:
             return ReadPhoto(content, *self.embedder.embed_portrait(content, stage=stage))
         except PhotoRefused as exc:
-            raise PhotoRefused(exc.code, f"Photo {number}: {exc.what}", f"{exc.fix} Nothing was stored.") from exc
+            fix = f"{exc.fix} Nothing was stored."
+            raise PhotoRefused(exc.code, f"Photo {number}: {exc.what}", fix, faults=exc.faults) from exc
 
 
 def _check_fields(stored: StoredStudent, student: Student, judged: Sequence[PhotoJudgement]) -> None:

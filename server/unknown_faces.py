@@ -25,6 +25,7 @@ from presente.errors import PresenteError
 
 MOST_WAITING = 500
 """Faces in the queue at most: 150 MB of pictures."""
+_LOOK_S = 1.0
 _GOOD = GoodQuality()
 
 UnknownOutcome = KeptAs | Literal["not_good", "queue_full", "failed"]
@@ -91,7 +92,7 @@ class UnknownFaces:
         """
         self.keeper = UnknownKeeper(gallery)
         self._pack, self._tell = gallery.pack, tell
-        self._queue: queue.Queue[SeenFace | None] = queue.Queue(MOST_WAITING)
+        self._queue: queue.Queue[SeenFace | threading.Event | None] = queue.Queue(MOST_WAITING)
         self._thread = threading.Thread(target=self._run, name="unknown-faces", daemon=True)
         self._thread.start()
 
@@ -107,8 +108,12 @@ class UnknownFaces:
                 self._tell("queue_full")
 
     def settle(self) -> None:
-        """Wait until everything that was taken in so far is kept, or is known to be lost."""
-        self._queue.join()
+        """Wait until everything that was taken in so far is kept, or is known to be lost; not for what comes later."""
+        reached = threading.Event()
+        if self._thread.is_alive():
+            self._queue.put(reached)
+        while self._thread.is_alive() and not reached.wait(_LOOK_S):
+            continue
 
     def close(self) -> None:
         """Keep what waits, and end the thread."""
@@ -116,20 +121,21 @@ class UnknownFaces:
         self._thread.join()
 
     def _run(self) -> None:
-        while True:
-            face = self._queue.get()
-            try:
-                if face is None:
-                    return
-                self._tell(self.keeper.keep(self._stored(face)))
-            except PresenteError as error:
-                log.warning("unknown faces: %s", error)
-                self._tell("failed")
-            except Exception:
-                log.exception("unknown faces")
-                self._tell("failed")
-            finally:
-                self._queue.task_done()
+        while (item := self._queue.get()) is not None:
+            if isinstance(item, threading.Event):
+                item.set()
+            else:
+                self._tell(self._outcome(item))
+
+    def _outcome(self, face: SeenFace) -> UnknownOutcome:
+        """Keep a face. The thread goes on, whatever happens."""
+        try:
+            return self.keeper.keep(self._stored(face))
+        except PresenteError as error:
+            log.warning("unknown faces: %s", error)
+        except Exception:
+            log.exception("unknown faces")
+        return "failed"
 
     def _stored(self, face: SeenFace) -> UnknownFace:
         return UnknownFace(

@@ -263,3 +263,9 @@ def test_clusters() -> None:
     assert [run["method"] for run in found["runs"]] == ["served", "served", "dbscan"]
     assert (large["templates"], large["people"], small["people"], dbscan["people"]) == (1200, 60, 20, 20)
     assert large["kept"] <= 8 * large["groups"] and large["f1"] > 0.95 and small["one_p50_ms"] > 0
+
+
+def test_unknown_faces() -> None:
+    found = printed("benchmarks.unknown_faces", "--times", "2")
+    assert found["faces"] == 10 and found["outcomes"] == {"added": 10, "seen_again": 20}
+    assert min(found["identify_off_ms"], found["identify_keep_ms"], found["thread_ms_per_face"]) > 0

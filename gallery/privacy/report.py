@@ -36,6 +36,7 @@ class PrivacyReport:
         photos, templates: how many.
         attendances, participations: how many entries say that a student was there, or took part.
         faces: entries that keep a face.
+        negatives: faces of which a person said that they are not a student.
         unknown_faces: faces of unknown people.
         unknown_people: groups of them that are cards.
         not_ours: groups of which a person said that they are not of the school.
@@ -58,6 +59,7 @@ class PrivacyReport:
     attendances: int
     participations: int
     faces: int
+    negatives: int
     unknown_faces: int
     unknown_people: int
     not_ours: int
@@ -102,6 +104,7 @@ def privacy_report(gallery: Gallery, policy: Policy, clock: Clock, names: bool =
         attendances=store.attendance.count_present(EntryFilter(), history=True),
         participations=store.attendance.count_participations(EntryFilter(), history=True),
         faces=store.attendance.drop_faces("9999-99-99", None, (), dry=True),
+        negatives=store.negatives.count(),
         unknown_faces=unknown_faces,
         unknown_people=unknown_people,
         not_ours=not_ours,

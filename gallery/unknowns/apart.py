@@ -37,13 +37,12 @@ def split_group(store: DocumentStore, group: int, faces: list[int]) -> int:
 
 def join_groups(store: DocumentStore, keep: int, other: int) -> bool:
     """Move the faces of ``other`` to ``keep``; False when one of them is gone. What was apart from ``other`` is apart
-    from ``keep`` then."""
-    joined = store.unknowns.join(keep, other)
+    from ``keep`` then, also when the process is killed between the two."""
     before = apart_pairs(store)
-    if joined and any(other in pair for pair in before):
-        renamed = {tuple(keep if group == other else group for group in pair) for pair in before}
-        _write(store, frozenset(pair_of(*pair) for pair in renamed if len(set(pair)) == 2))
-    return joined
+    moved = {pair_of(keep, one if two == other else two) for one, two in before if other in (one, two)}
+    if moved := {pair for pair in moved if pair[0] != pair[1]}:
+        _write(store, before | moved)
+    return store.unknowns.join(keep, other)
 
 
 def _write(store: DocumentStore, pairs: frozenset[Pair]) -> None:

@@ -20,16 +20,18 @@ VISIT = timedelta(minutes=10)
 MOST_FACES = 50
 """Faces that are kept per group, those that show it best: a visit of a group that has so many takes the place of the
 worst, or is a further look of the last."""
-_MARGIN = 32
-"""Ids before the last that are looked at again: of two servers that add at once, the later id may be there first."""
+MOST_GROUPS = 20_000
+"""Groups that there are at most: whoever sends photos of strangers without end fills neither memory nor disk. With
+templates of 512 dimensions they take 370 MB at most."""
 _JOINED_MOST = 1000
 """Faces of a group that are read: groups that were joined may have more than are kept of one."""
 _SUGGESTED = 0.85
 """Groups whose likeness reaches this part of the threshold may be one person: a person decides."""
 
-KeptAs = Literal["added", "seen_again", "not_ours", "known"]
+KeptAs = Literal["added", "seen_again", "not_ours", "known", "full"]
 """What became of a face: it was added, or was a further look of a visit. Nothing is kept of one that belongs to a group
-that is not ours, and of one that the whole gallery knows, or is not sure not to know."""
+that is not ours, of one that the whole gallery knows, or is not sure not to know, and of one that would begin a group
+too many."""
 
 
 class UnknownKeeper:
@@ -50,8 +52,8 @@ class UnknownKeeper:
         self._epoch: str | None = None
         self._grouping = Grouping(self._gallery.dim, lambda groups: threshold_among(self._point, groups))
         self._not_ours: set[int] = set()
-        self._seen: set[int] = set()
         self._last = 0
+        self._added: set[int] = set()
 
     # -- keeping ------------------------------------------------------------------------------------------------------
 
@@ -78,11 +80,13 @@ class UnknownKeeper:
         near = self._grouping.near(face.vector)
         if near.best in self._not_ours:
             return "not_ours"
+        if near.best is None and self._grouping.count >= MOST_GROUPS:
+            return "full"
         if near.best is not None and self._is_further_look(near.best, face):
             self._join(near.best, near)
             return "seen_again"
         (stored,) = self._store.unknowns.add([(face, near.best or 0)])
-        self._seen.add(stored.id)
+        self._added.add(stored.id)
         self._grouping.place(stored.group, face.vector)
         self._join(stored.group, near)
         return "added"
@@ -125,22 +129,22 @@ class UnknownKeeper:
             self._read(0)
             self._epoch = epoch
             return
-        for group, vector in self._read(max(self._last - _MARGIN, 0)):
+        for group, vector in self._read(self._last):
             if group in self._grouping and group not in self._not_ours:
                 self._join(group, self._grouping.near(vector))
 
     def _read(self, after: int) -> list[tuple[int, NDArray[np.float32]]]:
-        """Place the faces with an id above ``after`` that are not yet there: their groups and templates."""
+        """Place the faces with an id above ``after`` that others added: their groups and templates."""
         new = []
         for batch in self._store.unknowns.templates(self._gallery.pack, after):
             self._not_ours.update(np.unique(batch.groups[batch.not_ours]).tolist())
             rows = zip(batch.ids.tolist(), batch.groups.tolist(), batch.vectors, strict=True)
             for number, group, vector in rows:
-                self._last = max(self._last, number)
-                if number not in self._seen:
-                    self._seen.add(number)
+                self._last = number
+                if number not in self._added:
                     self._grouping.place(group, vector)
                     new.append((group, vector))
+        self._added.clear()
         return new
 
     # -- what a person may want to know -------------------------------------------------------------------------------

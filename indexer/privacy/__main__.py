@@ -212,6 +212,7 @@ def _own_key(settings: Settings) -> str:
 def _report_lines(made: PrivacyReport, settings: Settings) -> Iterator[str]:
     yield f"{made.at}: {made.students} students, {made.photos} photos, {made.templates} templates"
     yield f"{made.attendances} attendances, {made.faces} with a face; {made.participations} participations"
+    yield f"{made.negatives} faces that are not a student"
     days = composition.privacy_policy(settings).unknown_days
     kept = "none is kept" if days is None else f"kept for {days} days"
     unknown = (

@@ -111,12 +111,11 @@ class SessionWatch:
     def _note(self, track: int, place: tuple[int, int], made: FaceAttendance) -> None:
         """Settle a track whose face it is known to be; every other decision is one more chance of a stranger.
 
-        One that waits is looked at further: it may be found to be live."""
+        One that waits is looked at further: it may be found to be live. Its hands are no one's: a picture has none."""
         if made.status in ("present", "duplicate", "off_roster"):
             self._live.settle(track)
-        if made.status in ("present", "duplicate", "off_roster", "waiting"):
             self._owners[track] = (*place, made.candidates[0].subject)
-        else:
+        elif made.status != "waiting":
             self._chances += 1
 
     def _record_raises(self, hands: FollowedHands) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gallery.documents.audit_findings import KeptFinding
+from faces.quality import GOOD_QUALITY, FaceFault
+from gallery.documents.audit_findings import FindingPhoto, KeptFinding
 from gallery.documents.jobs import Job
 from gallery.documents.values import Student
 from presente.errors import NotFound, shown
 from server.requests.cursors import number_place
 from server.requests.jobs import FindingListParameters
 from server.service import Service
+
+_OF_POOR_PHOTOS = frozenset({"weak_photo", "hard_to_recognise"})
+"""Kinds of findings that the quality of photos may explain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class AuditPage:
         aside: how many were put aside.
         counts: how many of the others there are of each severity.
         following: the place after which the next page begins; None after the last.
+        faults: what is not good about photos that are weak, or of people who are hard to recognise, by the photo.
     """
 
     audit: Job | None
@@ -34,6 +39,7 @@ class AuditPage:
     aside: int
     counts: Mapping[str, int]
     following: int | None
+    faults: Mapping[FindingPhoto, Sequence[FaceFault]]
 
 
 def audit_page(service: Service, parameters: FindingListParameters) -> AuditPage:
@@ -55,7 +61,21 @@ def audit_page(service: Service, parameters: FindingListParameters) -> AuditPage
         len(put_aside),
         Counter(finding.severity for finding in left),
         following if following < len(asked) else None,
+        _faults(service, page, students),
     )
+
+
+def _faults(
+    service: Service, page: Sequence[KeptFinding], students: Mapping[int, Student]
+) -> dict[FindingPhoto, list[FaceFault]]:
+    """What is not good about the photos of findings that poor photos may explain."""
+    asked = {photo for finding in page if finding.kind in _OF_POOR_PHOTOS for photo in finding.photos}
+    found: dict[FindingPhoto, list[FaceFault]] = {}
+    for subject in {photo.subject for photo in asked} & students.keys():
+        name, pack = students[subject].matricula, service.gallery.pack
+        for each in service.gallery.store.student_photos.described(name, pack):
+            found[FindingPhoto(subject, each.sha256)] = GOOD_QUALITY.faults(each.quality)
+    return {photo: found[photo] for photo in asked if photo in found}
 
 
 def put_aside(service: Service, mark: str) -> None:

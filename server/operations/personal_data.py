@@ -12,6 +12,7 @@ from gallery.documents.access_log import AccessFilter, AccessLine
 from gallery.documents.attendance import EntryFilter, StoredAttendance, StoredParticipation
 from gallery.documents.audit_findings import KeptFinding
 from gallery.documents.class_sessions import StoredSession
+from gallery.documents.negatives import StoredNegative
 from gallery.documents.values import DescribedPhoto, StoredStudent
 from gallery.gallery import Gallery
 from gallery.photo_export import EXTENSIONS
@@ -31,8 +32,10 @@ class PersonalData:
         attendance, participations: the entries.
         sessions: the sessions that entries are of.
         session_photos: how many copies of photos of open sessions may show the student.
+        unknown_faces: how many faces of unknown people resemble the student.
         accounts, keys: the student's own.
         findings: of the last audit.
+        negatives: faces of which a person said that they are not the student.
         lines: of the access log.
     """
 
@@ -44,9 +47,11 @@ class PersonalData:
     participations: Sequence[StoredParticipation]
     sessions: Sequence[StoredSession]
     session_photos: int
+    unknown_faces: int
     accounts: Sequence[Account]
     keys: Sequence[AccessKey]
     findings: Sequence[KeptFinding]
+    negatives: Sequence[StoredNegative]
     lines: Sequence[AccessLine]
 
 
@@ -69,9 +74,11 @@ def personal_data(service: Service, matricula: str) -> PersonalData:
         participations=store.attendance.participations(entries),
         sessions=[session for session in sessions if session is not None],
         session_photos=store.session_photos.kept_of(stored.id),
+        unknown_faces=len(gallery.unknown_faces_of([name])),
         accounts=[account for account in store.access.accounts() if account.grant.matricula == name],
         keys=[key for key in store.access.access_keys() if key.grant.matricula == name],
         findings=[finding for finding in store.findings.findings() if stored.id in finding.subjects],
+        negatives=store.negatives.of(stored.id),
         lines=list(_lines(gallery, stored.id)),
     )
 

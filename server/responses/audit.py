@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Annotated, Literal
 from urllib.parse import quote
 
 from msgspec import Meta
 
 from gallery.documents.audit_findings import FindingPhoto, KeptFinding
-from gallery.documents.values import Student
-from presente.face_json import JsonObject
+from presente.face_json import FaultCode, FaultWords, JsonObject, words_json
 from server.operations.audit import AuditPage
 from server.requests.cursors import cursor_of
 from server.requests.jobs import FindingListParameters
@@ -34,6 +33,11 @@ class FindingPhotoJson(JsonObject, frozen=True, kw_only=True):
     matricula: str
     id: Annotated[str, Meta(description="SHA-256 of the stored bytes.")]
     href: Annotated[str, Meta(description="Where the photo is.")]
+    faults: Annotated[
+        list[FaultCode],
+        Meta(description="What is not good about the face; of weak_photo and hard_to_recognise only."),
+    ]
+    words: FaultWords
 
 
 class MendingJson(JsonObject, frozen=True, kw_only=True):
@@ -92,12 +96,13 @@ def audit_reply(page: AuditPage, parameters: FindingListParameters) -> AuditRepl
         job=None if page.audit is None else page.audit.number,
         at=None if page.audit is None or page.audit.end is None else page.audit.end.at,
         counts=FindingCountsJson(**counts, aside=page.aside),
-        findings=[_finding_json(finding, page.students) for finding in page.findings],
+        findings=[_finding_json(finding, page) for finding in page.findings],
         next_cursor=None if page.following is None else cursor_of(parameters, page.following),
     )
 
 
-def _finding_json(finding: KeptFinding, students: Mapping[int, Student]) -> FindingJson:
+def _finding_json(finding: KeptFinding, page: AuditPage) -> FindingJson:
+    students = page.students
     people = [
         FindingPersonJson(
             matricula=student.matricula,
@@ -110,9 +115,16 @@ def _finding_json(finding: KeptFinding, students: Mapping[int, Student]) -> Find
         for student in [students[person.subject]]
     ]
     photos = [
-        FindingPhotoJson(matricula=named, id=photo.sha256, href=_photo_path(named, photo))
+        FindingPhotoJson(
+            matricula=named,
+            id=photo.sha256,
+            href=_photo_path(named, photo),
+            faults=list(faults),
+            words=words_json(faults),
+        )
         for photo in finding.photos
         for named in [students[photo.subject].matricula]
+        for faults in [page.faults.get(photo, ())]
     ]
     return FindingJson(
         id=finding.mark,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -12,6 +13,7 @@ from gallery.documents.attendance import StoredAttendance, StoredParticipation
 from gallery.documents.values import DescribedPhoto
 from presente.face_json import JsonObject
 from server.operations.personal_data import PersonalData
+from server.responses.negatives import NegativeJson, negative_json
 from server.responses.students import ConsentJson, StudentJson, consent_json, student_json
 
 
@@ -40,6 +42,14 @@ class HeldTemplatesJson(JsonObject, frozen=True, kw_only=True):
     numbers: Annotated[int, Meta(description="Numbers of each.")]
 
 
+class HeldLivenessJson(JsonObject, frozen=True, kw_only=True):
+    """Whether a face was taken for a live person's."""
+
+    score: float | None
+    decision: str
+    pack: Annotated[str, Meta(description="The models that decided it.")]
+
+
 class HeldEntryJson(JsonObject, frozen=True, kw_only=True):
     """A statement about attendance."""
 
@@ -53,6 +63,10 @@ class HeldEntryJson(JsonObject, frozen=True, kw_only=True):
     note: str
     has_face: Annotated[bool, Meta(description="Whether the face is kept that it was made from.")]
     score: Annotated[float | None, Meta(description="How alike that face and the student's photos were.")]
+    reason: Annotated[str, Meta(description="Why a waiting entry waits; empty otherwise.")]
+    liveness: Annotated[
+        HeldLivenessJson | None, Meta(description="Whether that face was taken for a live person's; null: not asked.")
+    ]
 
 
 class HeldParticipationJson(JsonObject, frozen=True, kw_only=True):
@@ -108,9 +122,13 @@ class PersonalDataReply(JsonObject, frozen=True, kw_only=True):
     participations: list[HeldParticipationJson]
     sessions: list[HeldSessionJson]
     session_photos: Annotated[int, Meta(description="Copies of photos of open sessions that may show the student.")]
+    unknown_faces: Annotated[int, Meta(description="Faces of unknown people that resemble the student.")]
     accounts: list[str]
     keys: list[str]
     findings: list[HeldFindingJson]
+    negatives: Annotated[
+        list[NegativeJson], Meta(description="Faces of others that were taken for the student, as a person said.")
+    ]
     access_log: list[HeldLineJson]
 
 
@@ -130,9 +148,11 @@ def personal_data_reply(data: PersonalData) -> PersonalDataReply:
             HeldSessionJson(id=each.id, **_named(each.session, ("clase", "fecha", "starts"))) for each in data.sessions
         ],
         session_photos=data.session_photos,
+        unknown_faces=data.unknown_faces,
         accounts=[each.name for each in data.accounts],
         keys=[each.name for each in data.keys],
         findings=[HeldFindingJson(**_named(each, ("kind", "severity", "why"))) for each in data.findings],
+        negatives=[negative_json(each) for each in data.negatives],
         access_log=[_line(each) for each in data.lines],
     )
 
@@ -154,7 +174,8 @@ def _entry(stored: StoredAttendance) -> HeldEntryJson:
         id=stored.id,
         has_face=face is not None,
         score=None if face is None else round(float(face.score), 4),
-        **_named(stored.entry, ("clase", "fecha", "session", "status", "source", "at", "note")),
+        liveness=None if face is None or face.liveness is None else HeldLivenessJson(**asdict(face.liveness)),
+        **_named(stored.entry, ("clase", "fecha", "session", "status", "source", "at", "note", "reason")),
     )
 
 

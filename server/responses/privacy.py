@@ -92,6 +92,7 @@ class PrivacyReply(JsonObject, frozen=True, kw_only=True):
     attendances: Annotated[int, Meta(description="Entries that say that a student was there.")]
     participations: int
     faces: Annotated[int, Meta(description="Entries of attendance that keep a face.")]
+    negatives: Annotated[int, Meta(description="Faces of which a person said that they are not a student.")]
     unknown_faces: Annotated[int, Meta(description="Faces of people who are not enrolled.")]
     unknown_people: Annotated[int, Meta(description="The cards that show them.")]
     not_ours: Annotated[int, Meta(description="People of whom a person said that they are not of the school.")]

@@ -170,9 +170,7 @@ def ready_reply(found: Readiness) -> ReadyReply | NotReadyReply:
     )
 
 
-def status_reply(
-    status: GalleryStatus, clock: Clock, liveness: LivenessPolicy, keeps_unknown: bool
-) -> StatusReply:
+def status_reply(status: GalleryStatus, clock: Clock, liveness: LivenessPolicy, keeps_unknown: bool) -> StatusReply:
     """The gallery at a glance, how liveness is judged, whether unknown people are kept, and the school's date."""
     counts, index = status.counts, status.index_described()
     return StatusReply(

@@ -11,10 +11,9 @@ from faces.guidance import FaceAdvice, PhotoAdvice
 from faces.quality import GOOD_QUALITY
 from gallery.documents.values import DescribedPhoto
 from presente.errors import without_folders
-from presente.face_json import JsonObject, QualityJson, Rotated
+from presente.face_json import FaultCode, FaultWords, JsonObject, QualityJson, Rotated, WordsJson, words_json
 from server.responses.identification import RequestId
 
-FaultCode = Literal["too_dark", "too_bright", "too_small", "turned", "tilted", "not_sharp"]
 AdviceCode = FaultCode | Literal["no_face", "several_faces", "too_close", "ok"]
 
 
@@ -40,6 +39,7 @@ class StoredPhotoJson(JsonObject, frozen=True, kw_only=True):
     box: Annotated[list[float] | None, Meta(description="x1, y1, x2, y2 of the face, in pixels of the upright photo.")]
     quality: Annotated[StoredQualityJson | None, Meta(description="Null without a template of the gallery's pack.")]
     faults: Annotated[list[FaultCode], Meta(description="What is not good about the face; empty when nothing is.")]
+    words: FaultWords
 
 
 class StudentPhotosReply(JsonObject, frozen=True, kw_only=True):
@@ -56,6 +56,7 @@ class AdvisedFaceJson(JsonObject, frozen=True, kw_only=True):
     quality: QualityJson
     rotated: Rotated
     advice: Annotated[list[AdviceCode], Meta(description="ok alone when nothing is wrong.")]
+    words: Annotated[WordsJson | None, Meta(description="The advice in words; null when nothing is wrong.")]
 
 
 class PhotoCheckReply(JsonObject, frozen=True, kw_only=True):
@@ -64,6 +65,7 @@ class PhotoCheckReply(JsonObject, frozen=True, kw_only=True):
     request_id: RequestId
     accepted: Annotated[bool, Meta(description="Whether enrolment would take the photo as it is.")]
     advice: Annotated[list[AdviceCode], Meta(description="About the photo; ok alone when nothing is wrong.")]
+    words: Annotated[WordsJson | None, Meta(description="The advice in words; null when nothing is wrong.")]
     prominent: Annotated[int | None, Meta(description="Place of the face that enrolment would take, from 0.")]
     width: Annotated[int, Meta(description="Of the upright photo, in the pixels of the boxes.")]
     height: int
@@ -76,7 +78,7 @@ def student_photos_reply(matricula: str, photos: Sequence[DescribedPhoto]) -> St
 
 
 def _stored_photo_json(photo: DescribedPhoto) -> StoredPhotoJson:
-    measured = photo.box is not None
+    measured, faults = photo.box is not None, GOOD_QUALITY.faults(photo.quality)
     return StoredPhotoJson(
         id=photo.sha256,
         media_type=photo.media_type,
@@ -87,7 +89,8 @@ def _stored_photo_json(photo: DescribedPhoto) -> StoredPhotoJson:
         quality=StoredQualityJson(**{name: photo.quality.get(name) for name in StoredQualityJson.__struct_fields__})
         if measured
         else None,
-        faults=list(GOOD_QUALITY.faults(photo.quality)),
+        faults=faults,
+        words=words_json(faults),
     )
 
 
@@ -98,6 +101,7 @@ def photo_check_reply(request_id: str, found: PhotoAdvice) -> PhotoCheckReply:
         request_id=request_id,
         accepted=found.accepted,
         advice=list(found.advice),
+        words=words_json(found.advice),
         prominent=found.prominent,
         width=width,
         height=height,
@@ -112,4 +116,5 @@ def _advised_face_json(advised: FaceAdvice) -> AdvisedFaceJson:
         quality=QualityJson(**face.quality.as_dict()),
         rotated=cast("Rotated", face.rotated),
         advice=list(advised.advice),
+        words=words_json(advised.advice),
     )

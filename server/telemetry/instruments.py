@@ -86,8 +86,8 @@ class Instruments:
         )
         self._unknown_faces = Counter(
             "presente_unknown_faces",
-            "Faces of unknown people, where they are kept: added, seen_again, not_ours, known, not_good, queue_full, "
-            "failed.",
+            "Faces of unknown people, where they are kept: added, seen_again, not_ours, known, not_good, full, "
+            "queue_full, failed.",
             ["outcome"],
             registry=registry,
         )

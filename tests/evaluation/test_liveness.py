@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
+from evaluation import pages
 from evaluation.commands.calibrate_liveness import calibration_of
 from evaluation.intervals import shown, wilson
-from evaluation.liveness_results import groups
-from evaluation.liveness_scores import JudgedPresentation, read_judged
+from evaluation.liveness_results import groups, liveness_result
+from evaluation.liveness_scores import JudgedPresentation, read_judged, write_judged
 from gallery.threshold.liveness_calibration import stored_liveness_threshold
 from presente.composition import open_store
 from presente.errors import InvalidInput
@@ -41,16 +43,16 @@ def photos(tmp_path: Path) -> Path:
     root = tmp_path / "photos"
     for folder in sorted(path for path in (SAMPLE / "students").iterdir() if path.is_dir())[:PEOPLE]:
         source = sorted(folder.glob("*.jpg"))[0]
-        pixels = cv2.imread(str(source)).astype(np.float32)
+        pixels = np.asarray(Image.open(source).convert("RGB"), np.float32)
         for name, blue in (("bona_fide", 1.0), ("attacks/lamp", 0.65), ("attacks/veil", 0.95)):
             target = root / name / folder.name / source.name
             target.parent.mkdir(parents=True)
             if blue == 1.0:
                 shutil.copy(source, target)
             else:
-                cv2.imwrite(str(target), np.round(pixels * np.array([1, blue, blue])).astype(np.uint8))
+                Image.fromarray(np.round(pixels * np.array([blue, blue, 1])).astype(np.uint8)).save(target)
     for name in ("bona_fide", "attacks/lamp"):
-        cv2.imwrite(str(root / name / "wall.jpg"), np.full((300, 300, 3), 128, np.uint8))
+        Image.new("RGB", (300, 300), "grey").save(root / name / "wall.jpg")
     return root
 
 
@@ -90,6 +92,7 @@ def test_a_run_measures_the_check_and_leaves_a_report(
     assert f"APCER lamp: 0.0000 (0 of {PEOPLE};" in said and "too few live people to show this rate" in said
 
 
+@on_sqlite
 def test_the_threshold_is_kept_with_the_gallery(
     command: Command, store_url: str, pack: Path, photos: Path, tmp_path: Path
 ) -> None:
@@ -162,3 +165,36 @@ def test_groups_that_are_refused_more_often_stand_out() -> None:
     assert day["bpcer"]["p"] == night["bpcer"]["p"] < 0.01
     assert (day["apcer"]["events"], day["apcer"]["of"], night["apcer"]) == (10, 20, None)
     assert groups([live(0.5, "a")], "light", 0.5) == []
+
+
+@pytest.mark.parametrize(
+    "judged",
+    [
+        [live(-math.inf, "a", "no_face"), JudgedPresentation("attack", "print", "b", "b.jpg", "too_tight", -math.inf)],
+        [live(0.5, "a"), JudgedPresentation("attack", "<b>print", "b", "b.jpg", "ok", 0.5)],
+    ],
+    ids=["nothing judged", "one of each"],
+)
+def test_a_report_of_hardly_any_photos_says_what_is_not_known(tmp_path: Path, judged: list[JudgedPresentation]) -> None:
+    write_judged(tmp_path / "scores.tsv", judged)
+    deployed = {"threshold": 0.6, "source": "pack x", "described": "0.6 (pack x)"}
+    result = {
+        "protocol": "liveness",
+        "arguments": {"bpcer": [0.1], "group": None},
+        "pack": "p",
+        "pack_tag": "p@1",
+        "liveness_pack": "x@1",
+        "detection": "",
+        "versions": {},
+        "seconds": 1,
+        **liveness_result(judged, [0.1], deployed),
+        "scores": "scores.tsv",
+        "made_at": "2026-01-01T00:00:00+00:00",
+    }
+    (tmp_path / "result.json").write_text(json.dumps(result, allow_nan=False))
+    page = parsed(pages.write_report(tmp_path))
+    check_self_contained(page)
+    some = judged[0].is_judged
+    assert ("not measured" in page.rows["in force"]) != some and page.all("b") == []
+    assert page.rows["in force"][1].startswith("100.00\u00a0% (1 of 1" if some else "not measured")
+    assert ("cannot show a BPCER of 10" in page.text) == some

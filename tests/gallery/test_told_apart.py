@@ -1,6 +1,7 @@
 """Whoever a face is not, as a person said it, is left out; and nobody else's candidates move."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from gallery.attendance.class_photo import record_class_photo
 from gallery.attendance.face_attendance import ClassPhoto
 from gallery.documents.attendance import EntryFilter
 from gallery.documents.negatives import Negative, of_entry
+from gallery.documents.unknown_people import UnknownFace
 from gallery.gallery import Gallery
 from gallery.settings import GallerySettings
 from gallery.told_apart import MARGIN, Anchors, Outsiders, told_apart
@@ -18,6 +20,7 @@ from tests.conftest import DIM, PACK, enrolment, unit
 from tests.gallery.class_photos import THRESHOLD, face
 from tests.gallery.galleries import open_gallery
 from tests.gallery.near_shards import gallery_in_near_shards
+from tests.gallery.unknown_faces import unknown_face
 
 AT = "2026-11-28T10:00:00+00:00"
 CLASS, DAY = "IA-101", "2026-11-20"
@@ -41,6 +44,8 @@ def say_not(gallery: Gallery, matricula: str, vector: np.ndarray, number: int) -
 @pytest.mark.parametrize(
     ("score", "nearest", "expected"),
     [
+        (0.95, 0.995, True),  # the very face that was spoken of
+        (0.95, 0.98, False),
         (0.5, 0.5 + MARGIN + 0.01, True),
         (0.5, 0.5 + MARGIN - 0.01, False),  # as near to the student: it may well be the student
         (0.39, 0.99, False),  # who is not named need not be told apart
@@ -133,7 +138,7 @@ def test_another_process_is_told_within_a_second(
     monkeypatch.setattr("gallery.anchors.time.monotonic", lambda: clock)
     other.anchors.look_again()
     assert other.search(probe[None], 1)[0]
-    say_not(one, "A", probe, 1)  # the rule is nearer by a margin: nothing is nearer than the student's own photo
+    say_not(one, "A", like(probe, 0.98, 6), 1)  # nothing is nearer by the margin than the student's own photo
     assert one.search(probe[None], 1)[0]
     near = like(probe, 0.7, 4)
     say_not(one, "A", like(near, 0.9, 5), 2)
@@ -181,4 +186,71 @@ def test_of_a_list_without_sessions_a_rejected_face_teaches_until_it_is_confirme
     assert taken(2) == "unknown"
     log.resolve(stored.id, "present", "era ella")
     assert taken(3) == "present" and gallery.store.negatives.count() == 0
+    gallery.close()
+
+
+def seen_as(vector: np.ndarray) -> UnknownFace:
+    return replace(unknown_face(1), vector=vector)
+
+
+def test_a_group_that_is_not_ours_is_told_apart_from_every_student(store_url: str, tmp_path: Path) -> None:
+    gallery, other = open_gallery(store_url, tmp_path / "1"), open_gallery(store_url, tmp_path / "2")
+    probe = unit(np.ones(DIM))
+    gallery.enrol([enrolment(name, like(probe, cosine, 3)) for name, cosine in (("A", 0.7), ("B", 0.6), ("C", 0.2))])
+    unknowns = gallery.store.unknowns
+    (seen,) = unknowns.add([(seen_as(like(probe, 0.95, 8)), 0)])
+
+    def left() -> list[str]:
+        for each in (gallery, other):
+            each.anchors.look_again()
+        found = [[each.student.matricula for each in view.search(probe[None], 3)[0]] for view in (gallery, other)]
+        assert found[0] == found[1]
+        return found[0]
+
+    assert left() == ["A", "B", "C"]
+    assert unknowns.mark(seen.group, "not_ours")
+    assert left() == ["C"]  # who is not named is left as it is
+    unknowns.add([(seen_as(like(probe, -0.9, 9)), seen.group)])  # by the score of a person it is as near no more
+    assert left() == ["A", "B", "C"]
+    assert unknowns.mark(seen.group, "open")
+    unknowns.add([(seen_as(probe), 0)])
+    assert left() == ["A", "B", "C"]
+    gallery.close()
+    other.close()
+
+
+def test_whoever_enrols_a_refused_face_has_the_last_word(store_url: str, tmp_path: Path) -> None:
+    gallery = open_gallery(store_url, tmp_path)
+    probe, other = unit(np.ones(DIM)), like(unit(np.ones(DIM)), 0.3, 5)
+    gallery.enrol([enrolment("A", like(probe, 0.7, 3)), enrolment("B", like(probe, 0.6, 4))])
+    for name in ("A", "B"):
+        say_not(gallery, name, probe, 1)
+        say_not(gallery, name, other, 2)
+    assert gallery.search(probe[None], 2) == [[]]
+    gallery.enrol([enrolment("A", probe)], "extend")
+    assert [each.student.matricula for each in gallery.search(probe[None], 2)[0]] == ["A"]
+    (photo,) = [each for each in gallery.store.digests("A") if each.endswith(probe.tobytes().hex())]
+    gallery.take_photos("A", [photo], "B")
+    assert [each.student.matricula for each in gallery.search(probe[None], 2)[0]] == ["B", "A"]
+    assert gallery.store.negatives.count() == 2  # the other face is still no one of them
+    gallery.close()
+
+
+def test_an_example_goes_with_the_person_whom_it_shows(store_url: str, tmp_path: Path) -> None:
+    gallery = open_gallery(store_url, tmp_path)
+    ana, eva, luz, stranger = np.eye(DIM, dtype=np.float32)[:4]
+    gallery.enrol([enrolment(name, vector) for name, vector in (("Ana", ana), ("Eva", eva), ("Luz", luz))])
+    for number, vector in enumerate((like(eva, 0.9, 1), like(luz, 0.9, 2), like(stranger, 0.9, 3)), start=1):
+        say_not(gallery, "Ana", vector, number)
+    say_not(gallery, "Luz", like(ana, 0.9, 4), 4)
+
+    def of(name: str) -> list[str]:
+        return [each.negative.about for each in gallery.store.negatives.of(gallery.student(name).id)]
+
+    gallery.remove(["Eva"])
+    assert of("Ana") == [of_entry(2), of_entry(3)]
+    assert gallery.forget_person(stranger[None]) == 1
+    assert of("Ana") == [of_entry(2)] and of("Luz") == [of_entry(4)]
+    gallery.merge("Ana", "Luz")  # they are one after all
+    assert of("Ana") == [] and gallery.store.negatives.count() == 0
     gallery.close()

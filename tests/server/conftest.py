@@ -27,6 +27,7 @@ from gallery.photo_export import PhotoExport
 from gallery.settings import GallerySettings
 from presente.clock import MACHINE_CLOCK, Clock
 from presente.composition import open_store
+from presente.liveness import NOT_JUDGED, LivenessPolicy
 from presente.recognition import enrolled_photo
 from server.access import passwords
 from server.app import create_app
@@ -67,11 +68,17 @@ def client(gallery: Gallery, embedder: FaceEmbedder, tmp_path: Path) -> FlaskCli
     return client_of(gallery, embedder, tmp_path)
 
 
-def client_of(gallery: Gallery, embedder: FaceEmbedder, folder: Path, clock: Clock = MACHINE_CLOCK) -> FlaskClient:
+def client_of(
+    gallery: Gallery,
+    embedder: FaceEmbedder,
+    folder: Path,
+    clock: Clock = MACHINE_CLOCK,
+    liveness: LivenessPolicy = NOT_JUDGED,
+) -> FlaskClient:
     """A client of a server of one gallery."""
     service_handle = ServiceHandle()
-    export = PhotoExport(folder / "export")
-    service_handle.put(Service(embedder, gallery, export, export.forget, clock, imports=ImportDesk(folder / "imports")))
+    export, imports = PhotoExport(folder / "export"), ImportDesk(folder / "imports")
+    service_handle.put(Service(embedder, gallery, export, export.forget, clock, imports=imports, liveness=liveness))
     return create_app(service_handle, 4_000_000, films=FilmFolder(folder / "films", 50_000_000)).test_client()
 
 

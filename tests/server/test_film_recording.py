@@ -16,11 +16,14 @@ from PIL import Image
 from faces.embedder import FaceEmbedder
 from faces.film.frames import FilmFrame
 from faces.film.values import FilmAppearance, FilmRaise, FilmReading, FilmView
+from faces.liveness.values import LivenessScore
 from gallery.documents.attendance import EntryFilter
 from gallery.documents.jobs import Job, JobRequest
 from gallery.gallery import Gallery
 from gallery.photo_export import PhotoExport
 from presente.clock import Clock
+from presente.liveness import NOT_JUDGED, LivenessPolicy
+from presente.settings.liveness import LivenessMode, LivenessModes
 from server.app import create_app
 from server.films.reading import ReadFilm, face_sheet
 from server.live.session_watch import SessionWatch
@@ -76,10 +79,19 @@ def reading(embedder: FaceEmbedder) -> FilmReading:
 class Recorder:
     """Records readings as the server does that has read them."""
 
-    def __init__(self, gallery: Gallery, embedder: FaceEmbedder, folder: Path, keeps: bool = True) -> None:
+    def __init__(
+        self,
+        gallery: Gallery,
+        embedder: FaceEmbedder,
+        folder: Path,
+        keeps: bool = True,
+        liveness: LivenessPolicy = NOT_JUDGED,
+    ) -> None:
         export = PhotoExport(folder / "export")
         clock = Clock("America/Mexico_City", lambda: datetime(2026, 11, 20, 20, 0, tzinfo=UTC))
-        self.service = Service(embedder, gallery, export, export.forget, clock, keeps_session_photos=keeps)
+        self.service = Service(
+            embedder, gallery, export, export.forget, clock, keeps_session_photos=keeps, liveness=liveness
+        )
         handle = ServiceHandle()
         handle.put(self.service)
         self.client: FlaskClient = create_app(handle, 4_000_000).test_client()
@@ -122,6 +134,64 @@ def recorder(school: Gallery, embedder: FaceEmbedder, tmp_path: Path) -> Recorde
 
 
 ANAS, EVAS = [(ANA, "14:00:53"), (ANA, "14:01:30")], [(EVA, "14:01:30")]
+
+
+def looking(appearance: FilmAppearance, *scores: float | None) -> FilmAppearance:
+    """Someone who appears, whose views look so live, from 0 to 1."""
+    judged = [LivenessScore(score, "lives@1", None if score else "too_small") for score in scores]
+    views = zip(appearance.views, judged, strict=True)
+    return replace(appearance, views=tuple(replace(view, liveness=score) for view, score in views))
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_who_may_be_a_picture_waits_and_raises_no_hand(
+    school: Gallery, embedder: FaceEmbedder, tmp_path: Path, reading: FilmReading, keeps: bool
+) -> None:
+    policy = LivenessPolicy(LivenessModes(attendance="enforce"), "lives@1", 0.5)
+    recorder = Recorder(school, embedder, tmp_path, keeps, policy)
+    ana, eva, other, stranger = reading.appearances
+    shown = (looking(ana, 0.1, 0.2), looking(eva, 0.9, 0.8, 0.1, 0.7, 0.9, 0.05), other, stranger)
+    made = recorder.film(replace(reading, appearances=shown))
+    assert (made["present"], made["late"], made["waiting"], made["raises"]) == (0, 1, 1, 1)
+    assert recorder.roll() == {ANA: "waiting", EVA: "late"} and recorder.raised() == EVAS
+    said = recorder.say("entries", photo=1, face=1, matricula=ANA)
+    assert [(line["matricula"], line["status"], line["reason"]) for line in said["roll"]] == [(ANA, "present", None)]
+    assert recorder.raised() == (ANAS + EVAS if keeps else EVAS)
+    recorder.say("undo", entry=said["roll"][0]["entry"])
+    assert recorder.roll() == {ANA: "waiting", EVA: "late"} and recorder.raised() == EVAS
+    recorder.say("undo", photo=1)
+    assert recorder.roll() == {} and recorder.raised() == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "scores", "status", "reason"),
+    [
+        ("enforce", (), "waiting", "liveness_not_judged"),  # read where it was off
+        ("enforce", (None, None), "waiting", "liveness_not_judged"),
+        ("enforce", (None, 0.9), "present", None),
+        ("observe", (0.1, 0.1), "present", None),
+        ("off", (0.1, 0.1), "present", None),
+    ],
+)
+@on_sqlite
+def test_the_policy_of_the_server_holds_for_films(
+    school: Gallery,
+    embedder: FaceEmbedder,
+    tmp_path: Path,
+    reading: FilmReading,
+    mode: LivenessMode,
+    scores: tuple[float | None, ...],
+    status: str,
+    reason: str | None,
+) -> None:
+    recorder = Recorder(
+        school, embedder, tmp_path, liveness=LivenessPolicy(LivenessModes(attendance=mode), "lives@1", 0.5)
+    )
+    ana = reading.appearances[0]
+    recorder.film(replace(reading, appearances=(looking(ana, *scores) if scores else ana,), raises=()))
+    (line,) = recorder.client.get(f"/v1/attendance?clase={CLASS}").get_json()["attendance"]
+    assert (line["status"], line["reason"]) == (status, reason)
+    assert (line["liveness"] is None) == (mode == "off" or not scores)
 
 
 def test_a_film_is_recorded_once(recorder: Recorder, reading: FilmReading) -> None:

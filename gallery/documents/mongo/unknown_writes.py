@@ -57,7 +57,7 @@ class UnknownWrites:
         """Run the block while no other write is under way.
 
         Raises:
-            Busy: ``store_busy``.
+            Busy: ``busy``.
             StoreError: ``lease_lost``.
         """
         with self._turn:
@@ -116,7 +116,7 @@ class UnknownWrites:
             elif not self._attempts.holder_lives(newest):
                 self._take_over(newest)
             elif time.monotonic() > deadline:
-                raise Busy("store_busy", "Other programs write about unknown people without end.", "Try again later.")
+                raise Busy("busy", "Other programs write about unknown people without end.", "Try again later.")
             else:
                 time.sleep(_LOOK_S)
 

@@ -54,7 +54,8 @@ export function reason(problem) {
   const rule = `rule.${fieldOf(problem.more?.field)}`;
   if (problem.code === "invalid_student" && has(rule)) return t(rule);
   const key = `error.${problem.code}`;
-  return has(key) ? t(key, { seconds: problem.retryAfter ?? 1 }) : problem.detail;
+  const advice = (problem.more?.faults ?? []).map((/** @type {string} */ code) => t(`advice.${code}`));
+  return has(key) ? [t(key, { seconds: problem.retryAfter ?? 1 }), ...advice].join(" ") : problem.detail;
 }
 
 /** A field that a problem is about, as messages name it. @param {string} [field] */

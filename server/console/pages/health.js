@@ -3,6 +3,7 @@ import { html, useState } from "../libraries/ui.js";
 import { call } from "../core/api.js";
 import { to } from "../core/router.js";
 import { number, t, when } from "../core/words.js";
+import { faultsInWords } from "../components/advice.js";
 import { Action, Dialog, Empty, Section, Waiting, failed, told, useLoaded } from "../components/basics.js";
 import { JobState, useJob } from "../components/jobs.js";
 import { StoredPhoto } from "../components/stored_photo.js";
@@ -67,7 +68,8 @@ function Finding({ finding, aside, again }) {
     <div class="head"><h2 id=${title}>${t(`finding.${finding.kind}`)}</h2><span class=${`mark severity-${finding.severity}`}>${t(`severity.${finding.severity}`)}</span></div>
     <p>${t(`finding.${finding.kind}.${second ? "two" : "about"}`, { first: finding.people[0].nombre_del_alumno, second })}
       ${" "}<span class="quiet">${t("finding.score", { score: number(finding.score, { maximumFractionDigits: 2 }), level: number(finding.level, { maximumFractionDigits: 2 }) })}</span></p>
-    <div class="beside">${finding.photos.map((photo) => html`<${StoredPhoto} key=${photo.matricula + photo.id} href=${photo.href} alt=${t("finding.photo_of", { name: names[photo.matricula] })}><${Person} person=${finding.people.find((each) => each.matricula === photo.matricula)} /><//>`)}</div>
+    <div class="beside">${finding.photos.map((photo) => html`<${StoredPhoto} key=${photo.matricula + photo.id} href=${photo.href} alt=${t("finding.photo_of", { name: names[photo.matricula] })}><${Person} person=${finding.people.find((each) => each.matricula === photo.matricula)} />
+      ${photo.faults.length > 0 && html`<small class="faults">${faultsInWords(photo.faults)}</small>`}<//>`)}</div>
     <div class="actions">
       ${finding.mend.map((each) => html`<${Mend} mending=${each} names=${names} choose=${() => setMending(each)} />`)}
       ${aside ? html`<${Action} act=${takeUp}>${t("health.take_up")}<//>` : html`<${Action} class="aside" act=${leave}>${t("health.leave")}<//>`}

@@ -1,12 +1,14 @@
 // Who is this? One photo, and who is in it.
 import { html, useState } from "../libraries/ui.js";
-import { call } from "../core/api.js";
+import { call, me } from "../core/api.js";
+import { mayRecord } from "../core/roles.js";
 import { number, t } from "../core/words.js";
-import { Section, failed } from "../components/basics.js";
+import { Section, failed, told } from "../components/basics.js";
 import { Camera, still } from "../components/camera.js";
 import { FaceTable, shortName } from "../components/faces.js";
 import { Photo } from "../components/photo.js";
 import { PhotoPicker } from "../components/photo_picker.js";
+import { addressOf } from "../components/stored_photo.js";
 import { status } from "../core/server_status.js";
 
 const SAMPLES = ["group_02.jpg", "phone_class.jpg", "close_up.jpg"];
@@ -31,6 +33,18 @@ export function Identify({ title }) {
       failed(error);
     }
   };
+  const notThisPerson = async (/** @type {any} */ face, /** @type {number} */ index) => {
+    if (!photo) return;
+    const about = `${addressOf(face.matricula)}/negatives`;
+    try {
+      const type = photo.type || "application/octet-stream";
+      const said = await call("POST", about, { query: { face: index + 1 }, body: photo, type });
+      await identify(photo);
+      told(t("negative.said", { name: face.nombre }), () => call("DELETE", `${about}/${said.id}`).then(() => identify(photo), failed));
+    } catch (error) {
+      failed(error);
+    }
+  };
   const sample = async (name) => identify(await (await fetch(`/console/sample/${name}`)).blob());
   return html`<${Section} title=${title} id="identify">
     <div class="choose">
@@ -44,7 +58,7 @@ export function Identify({ title }) {
     <p id="message" class="quiet" role="status" aria-live="polite">${message}</p>
     ${answer?.hint && html`<p class="quiet">${answer.hint}</p>`}
     ${photo && answer && html`<${Photo} source=${photo} alt=${t("photo.chosen")} faces=${answer.faces.map(marked)} />`}
-    ${answer && answer.faces.length > 0 && html`<${FaceTable} faces=${answer.faces} />`}
+    ${answer && answer.faces.length > 0 && html`<${FaceTable} faces=${answer.faces} notThisPerson=${mayRecord(me.value?.role) ? notThisPerson : undefined} />`}
   <//>`;
 }
 

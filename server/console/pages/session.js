@@ -29,6 +29,7 @@ export function Session({ path }) {
     return { ...about, photos };
   }, [address]);
   const [camera, setCamera] = useState(/** @type {"" | "kiosk" | "film"} */ (""));
+  const [reviewed, setReviewed] = useState(/** @type {{ photo: number, face: number } | null} */ (null)); // the face that is asked about
   useKeptUp(again);
   const [filmed, setFilmed] = useState(/** @type {any} */ (null)); // the newest news of a film
   useEvents(`${address}/events`, found?.session.state === "open", (name, data) => {
@@ -46,6 +47,7 @@ export function Session({ path }) {
   const open = session.state === "open" && records;
   const photos = found.photos.filter((each) => each.kept && !each.undone);
   const { send, undo, say, takePart, acted } = deeds(address, session, again);
+  const review = (line) => photos.some((each) => each.number === line.photo && each.faces.length >= line.face) && (() => setReviewed({ photo: line.photo, face: line.face }));
   return html`<${Back} session=${session} />
     <h1>${session.clase}<small class="day">${dayOf(session.fecha)}, ${session.starts}${session.ends ? `–${session.ends}` : ""}</small></h1>
     <dl class="counts" id="counts">${SHOWN.map((each) => html`<div><dt>${t(`status.${each}`)}</dt><dd class=${each}>${number(counts[each])}</dd></div>`)}</dl>
@@ -55,8 +57,8 @@ export function Session({ path }) {
       ${camera === "kiosk" && html`<${Kiosk} address=${address} changed=${again} say=${say} ended=${ended} />`}
     <//>`}
     ${records && html`<${Films} address=${address} begins=${session.starts} open=${open} changed=${again} news=${filmed} recording=${camera === "film"} record=${(on) => setCamera(on ? "film" : "")} busy=${camera === "kiosk"} />`}
-    ${photos.map((each) => html`<${each.film ? Filmed : Taken} key=${each.number} photo=${each} roll=${roll} address=${address} open=${open} say=${say} undo=${undo} acted=${acted} />`)}
-    <${Roll} roll=${roll} open=${open} say=${say} undo=${undo} takePart=${takePart} />
+    ${photos.map((each) => html`<${each.film ? Filmed : Taken} key=${each.number} photo=${each} roll=${roll} address=${address} open=${open} say=${say} undo=${undo} acted=${acted} asked=${reviewed && reviewed.photo === each.number ? reviewed.face : null} shown=${() => setReviewed(null)} />`)}
+    <${Roll} roll=${roll} open=${open} say=${say} undo=${undo} takePart=${takePart} review=${review} />
     <${Ending} session=${session} waiting=${counts.waiting} kept=${photos.length} address=${address} records=${records} acted=${acted} />`;
 }
 

@@ -90,3 +90,22 @@ def _gif() -> bytes:
     stream = io.BytesIO()
     Image.new("RGB", (32, 32)).save(stream, "GIF")
     return stream.getvalue()
+
+
+@pytest.mark.usefixtures("sample_gallery")
+@on_sqlite
+def test_a_person_says_that_a_face_is_not_the_student_and_takes_it_back(serve: Serve, page: "Page") -> None:
+    complaints = complaints_of(page)
+    page.goto(f"{serve().address}/#/identify")
+    page.set_input_files("#photo", GROUP)
+    before = shown(page)
+    row = page.locator("#faces tbody tr:has(td.known)").first
+    name = row.locator("td.known").evaluate("cell => cell.firstChild.textContent")
+    matricula = row.locator("td:nth-child(3)").inner_text()
+    row.get_by_role("button", name="No es esta persona").click()
+    page.wait_for_selector("td.unknown:has-text('una persona dijo que no lo es')")
+    page.wait_for_selector(f".notice:has-text('no es {name}')")
+    assert sorted([*shown(page), matricula]) == sorted([*before, "–"])
+    page.click(".notice button:has-text('Deshacer')")
+    page.wait_for_selector(f"#faces td:has-text('{matricula}')")
+    assert shown(page) == before and not complaints

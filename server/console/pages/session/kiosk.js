@@ -55,6 +55,6 @@ export function Kiosk({ address, changed, say, ended }) {
   };
   return html`<p id="kiosk-problem" class="wrong" role="alert">${problem}</p>
     <${Camera} ready=${look}><ul class="seen" aria-live="polite" tabindex="0" aria-label=${t("session.seen")}>${seen.map((each) => html`<li key=${each.entry}>
-      <span class=${each.status}>${each.status === "waiting" ? "?" : "✓"} ${each.nombre_del_alumno}</span>
+      <span class=${each.status}>${each.status === "waiting" ? "?" : "✓"} ${each.nombre_del_alumno}${each.reason && html` <small>${t(`waits.${each.reason}`)}</small>`}</span>
       <${Action} act=${() => mistaken(each)} aria-label=${t("session.not_me_of", { name: each.nombre_del_alumno })}>${t("session.not_me")}<//></li>`)}</ul><//>`;
 }
