@@ -9,7 +9,6 @@ import { Picture } from "../../components/stored_photo.js";
 import { Enrolled } from "../session/settling.js";
 import { Forgetting } from "./forgetting.js";
 import { Enrolling, IsStudent } from "./naming.js";
-import { seenOften } from "./seen.js";
 
 /** @param {number} number */
 export const addressOf = (number) => `/v1/unknowns/${number}`;
@@ -66,7 +65,7 @@ const score = (/** @type {number} */ value) => number(value, { maximumFractionDi
 /** @param {{ card: any }} props */
 function Facts({ card }) {
   const facts = [
-    ["unknowns.seen", seenOften(card)], ["unknowns.first_at", when(card.first_at)], ["unknowns.last_at", when(card.last_at)],
+    ["unknowns.visits", number(card.visits)], ["unknowns.first_at", when(card.first_at)], ["unknowns.last_at", when(card.last_at)],
     ["unknowns.looks", number(card.looks)], ["classes", card.clases.join(", ") || t("students.no_class")], ["session.status", t(`unknowns.state_of.${card.state}`)],
   ];
   return html`<dl id="facts">${facts.map(([name, value]) => html`<div><dt>${t(name)}</dt><dd>${value}</dd></div>`)}</dl>`;
