@@ -51,11 +51,22 @@ from .replies import (
     Verification,
 )
 from .retries import Retries
+from .unknown_replies import (
+    AlikePerson,
+    FaceQuality,
+    Forgotten,
+    NamedPerson,
+    ResembledStudent,
+    UnknownFace,
+    UnknownPerson,
+    UnknownPersonPage,
+)
 
 __version__ = "0.1.0"
 
 __all__ = [
     "UNSET",
+    "AlikePerson",
     "AsyncClient",
     "AttendanceEntry",
     "AttendanceLine",
@@ -70,11 +81,14 @@ __all__ = [
     "EnrolmentWarning",
     "EntryState",
     "Face",
+    "FaceQuality",
+    "Forgotten",
     "GateReport",
     "Identification",
     "IdentifiedFace",
     "InvalidRequest",
     "MeasuredIndex",
+    "NamedPerson",
     "NoAnswer",
     "NotAllowed",
     "NotFound",
@@ -86,11 +100,15 @@ __all__ = [
     "Problem",
     "Quality",
     "Readiness",
+    "ResembledStudent",
     "Retries",
     "SearchResults",
     "Status",
     "Student",
     "Unavailable",
     "UnexpectedAnswer",
+    "UnknownFace",
+    "UnknownPerson",
+    "UnknownPersonPage",
     "Verification",
 ]

@@ -29,6 +29,7 @@ from .replies import (
 )
 from .retries import DEFAULT_RETRIES, Retries
 from .settings import settings_of
+from .unknowns import AsyncUnknowns
 
 
 class AsyncClient:
@@ -39,6 +40,10 @@ class AsyncClient:
     Every method raises :class:`Problem` (the server refused), :class:`NoAnswer` or :class:`UnexpectedAnswer`.
     Questions, and writes that the server carries out once per Idempotency-Key, are sent again when the server is busy
     or the connection ends; ``change``, ``erase`` and ``withdraw_participation`` are sent once.
+
+    Attributes:
+        settings: what it was made with.
+        unknowns: the calls about people who are not enrolled.
     """
 
     def __init__(
@@ -67,6 +72,7 @@ class AsyncClient:
         """
         self.settings = settings_of(address, key, timeout_s, retries, ca_file)
         self._connection = AsyncConnection(self.settings)
+        self.unknowns = AsyncUnknowns(self._connection)
 
     async def close(self) -> None:
         """Close the connections."""

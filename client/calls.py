@@ -37,7 +37,7 @@ Repeatable = Literal["asks", "keyed", "once"]
 Body = tuple[bytes, str]
 """Bytes and their media type."""
 
-_PHOTO = "application/octet-stream"  # the server looks at the bytes
+PHOTO = "application/octet-stream"  # the server looks at the bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,32 +91,32 @@ def identify(
     partial: bool,
 ) -> Call[Identification]:
     """``POST /v1/identify`` with one photo."""
-    query = _texts(
+    query = texts(
         k=k, threshold=threshold, faces=faces, clase=clase, cohort=cohort, detail=detail, partial=partial or None
     )
-    return Call("POST", "/v1/identify", _reader(Identification), "asks", query, (photo, _PHOTO))
+    return Call("POST", "/v1/identify", reader(Identification), "asks", query, (photo, PHOTO))
 
 
 def verify(photo: bytes, matricula: str, threshold: float | None) -> Call[Verification]:
     """``POST /v1/verify``."""
-    query = _texts(matricula=_matricula(matricula), threshold=threshold)
-    return Call("POST", "/v1/verify", _reader(Verification), "asks", query, (photo, _PHOTO))
+    query = texts(matricula=matricula_text(matricula), threshold=threshold)
+    return Call("POST", "/v1/verify", reader(Verification), "asks", query, (photo, PHOTO))
 
 
 def search(embeddings: Any, k: int, clase: str | None, cohort: bool, partial: bool) -> Call[SearchResults]:
     """``POST /v1/search``; an array goes as an .npy file, rows of numbers as JSON."""
-    query = _texts(k=k, clase=clase, cohort=cohort, partial=partial or None)
-    return Call("POST", "/v1/search", _reader(SearchResults), "asks", query, embeddings_body(embeddings))
+    query = texts(k=k, clase=clase, cohort=cohort, partial=partial or None)
+    return Call("POST", "/v1/search", reader(SearchResults), "asks", query, embeddings_body(embeddings))
 
 
 def status() -> Call[Status]:
     """``GET /v1/status``."""
-    return Call("GET", "/v1/status", _reader(Status), "asks")
+    return Call("GET", "/v1/status", reader(Status), "asks")
 
 
 def ready() -> Call[Readiness]:
     """``GET /readyz``; sent once, for its 503 is the answer."""
-    return Call("GET", "/readyz", _reader(Readiness), "once", also=frozenset({503}))
+    return Call("GET", "/readyz", reader(Readiness), "once", also=frozenset({503}))
 
 
 # -- students -----------------------------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ def enrol(
 ) -> Call[Enrolment]:
     """``POST /v1/students``; of ``student`` what is None is not sent."""
     given = {name: value for name, value in student.items() if value is not None}
-    given["matricula"] = _matricula(student["matricula"])
+    given["matricula"] = matricula_text(student["matricula"])
     fields = {
         name: msgspec.json.encode(value).decode() if isinstance(value, Consent) else str(value)
         for name, value in given.items()
@@ -135,9 +135,9 @@ def enrol(
     return Call(
         "POST",
         "/v1/students",
-        _reader(Enrolment),
+        reader(Enrolment),
         "keyed",
-        _texts(force=force),
+        texts(force=force),
         photos=_some(photos),
         fields=fields,
         key=idempotency_key,
@@ -147,29 +147,29 @@ def enrol(
 def add_photos(matricula: str, photos: Sequence[bytes], force: bool, idempotency_key: str | None) -> Call[Enrolment]:
     """``POST /v1/students/MATRICULA/images``."""
     path = f"{_student_path(matricula)}/images"
-    query = _texts(force=force)
-    return Call("POST", path, _reader(Enrolment), "keyed", query, photos=_some(photos), key=idempotency_key)
+    query = texts(force=force)
+    return Call("POST", path, reader(Enrolment), "keyed", query, photos=_some(photos), key=idempotency_key)
 
 
 def student(matricula: str) -> Call[Student]:
     """``GET /v1/students/MATRICULA``."""
-    return Call("GET", _student_path(matricula), _reader(Student), "asks")
+    return Call("GET", _student_path(matricula), reader(Student), "asks")
 
 
 def students(cursor: str | None, clase: str | None, q: str | None, page_size: int) -> Call[Page[Student]]:
     """A page of ``GET /v1/students``."""
-    query = _texts(clase=clase, q=q, limit=page_size, cursor=cursor)
-    return Call("GET", "/v1/students", _page_reader("students", Student), "asks", query)
+    query = texts(clase=clase, q=q, limit=page_size, cursor=cursor)
+    return Call("GET", "/v1/students", page_reader("students", Student), "asks", query)
 
 
 def change(matricula: str, changes: Mapping[str, Any]) -> Call[Student]:
     """``PATCH /v1/students/MATRICULA``; what is UNSET stays."""
-    return Call("PATCH", _student_path(matricula), _reader(Student), "once", body=_json(changes))
+    return Call("PATCH", _student_path(matricula), reader(Student), "once", body=json_body(changes))
 
 
 def erase(matricula: str) -> Call[None]:
     """``DELETE /v1/students/MATRICULA``."""
-    return Call("DELETE", _student_path(matricula), _nothing, "once", no_content=True)
+    return Call("DELETE", _student_path(matricula), nothing, "once", no_content=True)
 
 
 # -- attendance and participation -----------------------------------------------------------------------------------
@@ -184,22 +184,25 @@ def take_attendance(
     idempotency_key: str | None,
 ) -> Call[ClassPhoto]:
     """``POST /v1/attendance`` with a photo."""
-    query = _texts(clase=clase, fecha=fecha, threshold=threshold, detail=detail)
-    return Call("POST", "/v1/attendance", _reader(ClassPhoto), "keyed", query, (photo, _PHOTO), key=idempotency_key)
+    query = texts(clase=clase, fecha=fecha, threshold=threshold, detail=detail)
+    return Call("POST", "/v1/attendance", reader(ClassPhoto), "keyed", query, (photo, PHOTO), key=idempotency_key)
 
 
 def state_attendance(
     matricula: str, clase: str, status: str, fecha: str | None, note: str, idempotency_key: str | None
 ) -> Call[AttendanceEntry]:
     """``POST /v1/attendance`` with a person's statement."""
-    query, said = _texts(clase=clase, fecha=fecha), {"matricula": _matricula(matricula), "status": status, "note": note}
-    return Call("POST", "/v1/attendance", _reader(AttendanceEntry), "keyed", query, _json(said), key=idempotency_key)
+    query, said = (
+        texts(clase=clase, fecha=fecha),
+        {"matricula": matricula_text(matricula), "status": status, "note": note},
+    )
+    return Call("POST", "/v1/attendance", reader(AttendanceEntry), "keyed", query, json_body(said), key=idempotency_key)
 
 
 def resolve(entry: int, status: str, note: str, idempotency_key: str | None) -> Call[tuple[AttendanceEntry, ...]]:
     """``PATCH /v1/attendance/ENTRY``."""
     read = _member_reader("entries", tuple[AttendanceEntry, ...])
-    body = _json({"status": status, "note": note})
+    body = json_body({"status": status, "note": note})
     return Call("PATCH", f"/v1/attendance/{int(entry)}", read, "keyed", body=body, key=idempotency_key)
 
 
@@ -207,34 +210,34 @@ def attendance(
     cursor: str | None, conditions: Mapping[str, Any], history: bool, page_size: int
 ) -> Call[Page[AttendanceLine]]:
     """A page of ``GET /v1/attendance``."""
-    query = _texts(**conditions, history=history, limit=page_size, cursor=cursor)
-    return Call("GET", "/v1/attendance", _page_reader("attendance", AttendanceLine), "asks", query)
+    query = texts(**conditions, history=history, limit=page_size, cursor=cursor)
+    return Call("GET", "/v1/attendance", page_reader("attendance", AttendanceLine), "asks", query)
 
 
 def record_participation(statement: Mapping[str, Any], idempotency_key: str | None) -> Call[Participation]:
     """``POST /v1/participations``; of the statement what is None is not sent."""
     said = {name: value for name, value in statement.items() if value is not None}
-    said["matricula"] = _matricula(statement["matricula"])
-    return Call("POST", "/v1/participations", _reader(Participation), "keyed", body=_json(said), key=idempotency_key)
+    said["matricula"] = matricula_text(statement["matricula"])
+    return Call("POST", "/v1/participations", reader(Participation), "keyed", body=json_body(said), key=idempotency_key)
 
 
 def participations(
     cursor: str | None, conditions: Mapping[str, Any], history: bool, page_size: int
 ) -> Call[Page[Participation]]:
     """A page of ``GET /v1/participations``."""
-    query = _texts(**conditions, history=history, limit=page_size, cursor=cursor)
-    return Call("GET", "/v1/participations", _page_reader("participations", Participation), "asks", query)
+    query = texts(**conditions, history=history, limit=page_size, cursor=cursor)
+    return Call("GET", "/v1/participations", page_reader("participations", Participation), "asks", query)
 
 
 def withdraw_participation(number: int) -> Call[None]:
     """``DELETE /v1/participations/NUMBER``."""
-    return Call("DELETE", f"/v1/participations/{int(number)}", _nothing, "once", no_content=True)
+    return Call("DELETE", f"/v1/participations/{int(number)}", nothing, "once", no_content=True)
 
 
 # -- their parts ----------------------------------------------------------------------------------------------------
 
 
-def _texts(**values: Any) -> dict[str, str]:
+def texts(**values: Any) -> dict[str, str]:
     """A query string's values as it has them, without those that are None."""
     return {
         name: str(value).lower() if isinstance(value, bool) else str(value)
@@ -243,7 +246,7 @@ def _texts(**values: Any) -> dict[str, str]:
     }
 
 
-def _matricula(given: object) -> str:
+def matricula_text(given: object) -> str:
     """A matricula as a text; one that has only digits may be given as a number."""
     if isinstance(given, bool) or not isinstance(given, (str, int)):
         raise TypeError(f"matricula is a text, not {type(given).__name__}")
@@ -256,22 +259,25 @@ def _some(photos: Sequence[bytes]) -> tuple[bytes, ...]:
     return tuple(photos)
 
 
-def _json(values: Mapping[str, Any]) -> Body:
+def json_body(values: Mapping[str, Any]) -> Body:
+    """A body of JSON, without what is UNSET."""
     return msgspec.json.encode({name: value for name, value in values.items() if value is not UNSET}), (
         "application/json"
     )
 
 
 def _student_path(matricula: str) -> str:
-    return f"/v1/students/{quote(_matricula(matricula), safe='')}"
+    return f"/v1/students/{quote(matricula_text(matricula), safe='')}"
 
 
-def _reader(kind: type[_Kind]) -> Callable[[bytes], _Kind]:
+def reader(kind: type[_Kind]) -> Callable[[bytes], _Kind]:
+    """Reads a whole reply."""
     return msgspec.json.Decoder(kind).decode
 
 
-def _nothing(_body: bytes) -> None:
-    return None
+def nothing(_body: bytes) -> None:
+    """Reads a reply without a body."""
+    return
 
 
 def _member_reader(name: str, kind: type[_Kind]) -> Callable[[bytes], _Kind]:
@@ -283,7 +289,7 @@ def _member_reader(name: str, kind: type[_Kind]) -> Callable[[bytes], _Kind]:
     return read
 
 
-def _page_reader(name: str, kind: type[_Kind]) -> Callable[[bytes], Page[_Kind]]:
+def page_reader(name: str, kind: type[_Kind]) -> Callable[[bytes], Page[_Kind]]:
     """Reads a page whose lines are the member ``name``."""
     whole = msgspec.defstruct("PageJson", [(name, tuple[kind, ...]), ("next_cursor", str | None)])  # type: ignore[valid-type]
     decode = msgspec.json.Decoder(whole).decode

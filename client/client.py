@@ -28,6 +28,7 @@ from .replies import (
 )
 from .retries import DEFAULT_RETRIES, Retries
 from .settings import settings_of
+from .unknowns import Unknowns
 
 
 class Client:
@@ -36,6 +37,10 @@ class Client:
     Every method raises :class:`Problem` (the server refused), :class:`NoAnswer` or :class:`UnexpectedAnswer`.
     Questions, and writes that the server carries out once per Idempotency-Key, are sent again when the server is busy
     or the connection ends; ``change``, ``erase`` and ``withdraw_participation`` are sent once.
+
+    Attributes:
+        settings: what it was made with.
+        unknowns: the calls about people who are not enrolled.
     """
 
     def __init__(
@@ -64,6 +69,7 @@ class Client:
         """
         self.settings = settings_of(address, key, timeout_s, retries, ca_file)
         self._connection = Connection(self.settings)
+        self.unknowns = Unknowns(self._connection)
 
     def close(self) -> None:
         """Close the connections."""

@@ -405,6 +405,7 @@ class Status(Reply, frozen=True, kw_only=True):
     calibration: Calibration | None
     unused_calibration: str
     liveness: LivenessStatus | None = None
+    keeps_unknown: bool = False
     margin: float
     consent_required: bool
     consent_text: str

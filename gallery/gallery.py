@@ -214,7 +214,8 @@ class Gallery:
     def remove(self, matriculas: Sequence[str], cause: Cause = NOT_ASKED) -> list[str]:
         """Erase students from the documents, the index and every generation; the matriculas that existed.
 
-        What is kept of them among unknown people goes first: :mod:`gallery.forgetting`.
+        What is kept of them among unknown people and as negative examples of others goes first:
+        :mod:`gallery.forgetting`.
 
         Raises:
             StoreError: ``erasure_incomplete`` when files still contain something of them, ``erasure_list_unwritable``.
@@ -234,7 +235,7 @@ class Gallery:
         return self._unknown_near([self.templates_of(stored.id) for stored in found if stored is not None])
 
     def forget_person(self, templates: NDArray[np.float32], cause: Cause = NOT_ASKED) -> int:
-        """Erase the unknown faces of a person who is not enrolled; how many.
+        """Erase the unknown faces and the negative examples of a person who is not enrolled; how many.
 
         Args:
             templates: of the person, float32 (t, d) unit rows by the gallery's pack.
@@ -244,21 +245,30 @@ class Gallery:
             InvalidInput: ``dimension_mismatch``, ``not_finite``.
             StoreError: as :meth:`remove`.
         """
-        erased = self.store.unknowns.erase(self._unknown_near([checked(templates, self.dim)]), cause)
+        person = checked(templates, self.dim)
+        erased = self.store.unknowns.erase(self._unknown_near([person]), cause)
+        erased += self.anchors.erase_of_person(person, self._same_person())
         self._follow_removal()
         return erased
 
     def forget_among_unknown(self, matriculas: Sequence[str], cause: Cause = NOT_ASKED) -> int:
-        """Erase what is kept of students among unknown people; how many faces."""
+        """Erase what is kept of students among unknown people, and as negative examples of others; how many unknown
+        faces."""
         faces = self.unknown_faces_of(matriculas)
+        if self.store.negatives.count():
+            for stored in filter(None, map(self.store.student, matriculas)):
+                self.anchors.erase_of_person(self.templates_of(stored.id), self._same_person())
         return self.store.unknowns.erase(faces, cause) if faces else 0
 
     def _unknown_near(self, people: Sequence[NDArray[np.float32]]) -> list[int]:
+        return near(self.store, people, self.pack, self._same_person())
+
+    def _same_person(self) -> float:
+        """The score from which what is kept is of a person who is erased."""
         try:
-            threshold = self.whole.operating_point().threshold
+            return self.whole.operating_point().threshold
         except ConfigError:  # not calibrated: an erasure does not wait for that
-            threshold = self.settings.threshold
-        return near(self.store, people, self.pack, threshold)
+            return self.settings.threshold
 
     def merge(self, keep: str, other: str) -> None:
         """Make one student of two who are the same person, and erase ``other``.
@@ -274,8 +284,15 @@ class Gallery:
         keep, other = self.named(keep), self.named(other)
         check_different(keep, other)
         self.index.check_pack()
+        self._say_they_are_one(self.student(keep).id, self.student(other).id)
         self.store.merge(keep, other)
         self._follow_removal()
+
+    def _say_they_are_one(self, keep: int, other: int) -> None:
+        """Erase the negative examples of each of two students that show the other."""
+        if self.store.negatives.count():
+            for one, two in ((keep, other), (other, keep)):
+                self.anchors.erase_of_person(self.templates_of(two), self._same_person(), one)
 
     def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "") -> None:
         """End a student's consent at a moment (ISO, with an offset): from then on no search finds the student.

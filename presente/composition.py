@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faces.packs.model_pack import ModelPack, load_pack
+from faces.packs.model_pack import DEFAULT_THRESHOLD, ModelPack, load_pack
 from faces.runtime.session import RuntimeOptions, described_runtime
 from gallery.documents.backup_protocol import Opening
 from gallery.documents.damage import RESTORE, Damage
@@ -520,5 +520,18 @@ def open_for_upkeep(settings: Settings) -> Gallery:
     except BaseException:
         store.close()
         raise
-    own = GallerySettings(1.0, "none", erasure_list=settings.erasure_list)
+    own = replace(_upkeep_threshold(settings, tag), erasure_list=settings.erasure_list)
     return _gallery(settings, store, (tag, dim), own)
+
+
+def _upkeep_threshold(settings: Settings, tag: str) -> GallerySettings:
+    """By which threshold upkeep says that two faces are one person's, so that an erasure finds what resembles a person:
+    that of a server with these settings, or the general default where the gallery's pack is not here."""
+    try:
+        pack = open_pack(settings)
+        if pack.tag == tag:
+            own = gallery_settings(settings, pack)
+            return GallerySettings(own.threshold, own.threshold_source, target=own.target and "stored")
+    except PresenteError:
+        pass
+    return GallerySettings(DEFAULT_THRESHOLD, "default", target="stored")

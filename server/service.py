@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faces.embedder import EmbeddedFace, FaceEmbedder
+from faces.film.frame_looks import FrameLooks
 from faces.image.jpeg_copy import jpeg_copy
 from faces.liveness.values import LivenessScore
 from faces.recognition import unit_rows
@@ -123,6 +124,7 @@ class Service:
         self.sees_hands = sees_hands
         self.policy = policy
         self.liveness = liveness
+        self.frame_looks = FrameLooks(embedder.pack.threshold)
         self.unknown_faces = unknown_faces
         self.clock = clock
         self.observer = observer

@@ -83,7 +83,7 @@ def render_filling(
     corners = corners * (own_width * grow, own_height * grow) * (1 + rng.uniform(0, 0.05, (4, 2)))
     corners += (width / 2, height / 2)
     pixels = np.zeros((height, width, 3), np.float32)
-    truth = _lay(pixels, surface, corners, kind, rng, inner.truth, 0.0)
+    truth = _lay(pixels, surface, corners, kind, look.face * width, rng, inner.truth, 0.0)
     return Portrait(develop(pixels, look), truth)
 
 
@@ -115,7 +115,8 @@ def _hold(pixels: Pixels, held: Held) -> Truth | None:
     angle = float(np.clip(rng.normal(0, 0.1), -0.35, 0.35))
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     corners = corners @ turn + (held.x, held.y)
-    truth = _lay(pixels, surface, corners, held.kind, rng, None if inner is None else inner.truth, sag)
+    shown = None if inner is None else inner.truth
+    truth = _lay(pixels, surface, corners, held.kind, held.face_width, rng, shown, sag)
     _draw_hand(pixels, corners, held.skin, rng)
     return truth
 
@@ -125,6 +126,7 @@ def _lay(
     surface: Surface,
     corners: NDArray[np.float64],
     kind: Kind,
+    face_width: float,
     rng: np.random.Generator,
     face: Truth | None,
     sag: float,
@@ -134,7 +136,7 @@ def _lay(
     own_height, own_width = surface.colour.shape[:2]
     flat = np.array(_CORNERS) * (own_width, own_height)
     colour_there, alpha = _warped(surface, _homography(corners, flat), width, height)
-    lit = colour_there * texture(kind, width, height, rng)
+    lit = colour_there * texture(kind, width, height, face_width, rng)
     if kind in LIT:
         light = glare(width, height, rng)
         lit = lit + light * (1 - lit)

@@ -19,6 +19,9 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 HELD: tuple[Kind, ...] = ("phone", "paper")
 LIT: tuple[Kind, ...] = ("phone", "screen")
 
+_FINEST = 2.2
+"""Pixels of the finest pattern: a finer one would be none in a photo."""
+
 Pixels = NDArray[np.float32]
 """A picture (H, W, 3), float32, 0..1."""
 
@@ -63,15 +66,16 @@ def blank_surface(width: int, height: int, kind: Kind, rng: np.random.Generator)
     return Surface(np.asarray(image, np.float32) / 255, np.ones((height, width, 1), np.float32), (0, 0, width, height))
 
 
-def texture(kind: Kind, width: int, height: int, rng: np.random.Generator) -> NDArray[np.float32]:
+def texture(kind: Kind, width: int, height: int, face: float, rng: np.random.Generator) -> NDArray[np.float32]:
     """What a camera adds where it sees a screen or a print: factors (H, W, 3) about 1.
 
-    Of a screen it is moire and bands, of paper halftone and grain. Lengths are in pixels of the photo that is taken.
+    Of a screen it is moire and bands, of paper halftone and grain. They are as coarse as the face on it is large, which
+    has `face` pixels across in the photo that is taken.
     """
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     if kind in LIT:
-        return _moire(x, y, rng)
-    period, angle = float(rng.uniform(2.2, 5.5)), float(rng.uniform(0.6, 1.0))
+        return _moire(x, y, face, rng)
+    period, angle = max(_FINEST, float(rng.uniform(0.05, 0.14)) * face), float(rng.uniform(0.6, 1.0))
     strength = float(rng.uniform(0.03, 0.12))
     u = (x * np.cos(angle) + y * np.sin(angle)) * (2 * np.pi / period)
     v = (y * np.cos(angle) - x * np.sin(angle)) * (2 * np.pi / period)
@@ -167,16 +171,19 @@ def _rounded(whole: Pixels, radius: float, shows: tuple[int, int, int, int]) -> 
     return Surface(whole, alpha, shows)
 
 
-def _moire(x: NDArray[np.float32], y: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+def _moire(
+    x: NDArray[np.float32], y: NDArray[np.float32], face: float, rng: np.random.Generator
+) -> NDArray[np.float32]:
     factors = np.ones((*x.shape, 3), np.float32)
     for _ in range(int(rng.integers(1, 3))):
-        period, angle = float(np.exp(rng.uniform(np.log(2.3), np.log(12.0)))), float(rng.uniform(0, np.pi))
-        strength, curve = float(rng.uniform(0.02, 0.09)), float(rng.normal(0, 0.0006))
+        period = max(_FINEST, float(np.exp(rng.uniform(np.log(0.05), np.log(0.3)))) * face)
+        angle = float(rng.uniform(0, np.pi))
+        strength, curve = float(rng.uniform(0.03, 0.1)), float(rng.normal(0, 0.05)) / face
         phase = (x * np.cos(angle) + y * np.sin(angle)) / period + curve * (x * x + y * y) / period
         for channel, offset in enumerate(rng.uniform(0, 0.35, 3)):
             factors[:, :, channel] += strength * np.sin(2 * np.pi * (phase + offset))
     if rng.random() < 0.3:
-        band = float(rng.uniform(12, 70))
+        band = float(rng.uniform(0.3, 1.5)) * face
         factors += (float(rng.uniform(0.02, 0.08)) * np.sin(2 * np.pi * y / band + rng.uniform(0, 6)))[:, :, None]
     return factors
 

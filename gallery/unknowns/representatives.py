@@ -8,12 +8,16 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from presente.parallel import default_workers
+
 Vectors = NDArray[np.float32]
 
 _CHUNK = 8192
 """Rows that are allocated at once: growing copies nothing."""
 _NEAREST = 32
 """Rows of each chunk that a search finds at most."""
+_MANY = 32
+"""Probes that are searched by all cores together."""
 NO_GROUP = -1
 
 
@@ -69,6 +73,8 @@ class Representatives:
 
     def search(self, probes: Vectors, least: float) -> list[NDArray[np.int64]]:
         """The rows nearest to each probe, float32 (m, d), with a cosine of at least ``least``; not in order."""
+        # OpenMP keeps the number per calling thread. For few probes other threads are not worth waiting for.
+        faiss.omp_set_num_threads(1 if len(probes) < _MANY else default_workers())
         found: list[list[NDArray[np.int64]]] = [[] for _ in probes]
         for number, chunk in enumerate(self._chunks):
             rows = min(self._used - number * _CHUNK, _CHUNK)

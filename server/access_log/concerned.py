@@ -93,8 +93,12 @@ def _recognised(faces: Iterable[IdentifiedFaceJson | ClassPhotoFaceJson], thresh
     for face in faces:
         if face.matricula:
             yield face.matricula
-        elif face.reason == "two_people_too_close":
+        elif face.reason in _MAY_BE:
             yield from (each.matricula for each in face.candidates if each.score >= threshold)
+
+
+_MAY_BE = frozenset({"two_people_too_close", "not_live", "liveness_not_judged"})
+"""Why a face that is close enough to someone is not named."""
 
 
 def recognised_in_photo(reply: IdentifiedPhotoReply) -> Iterable[str]:

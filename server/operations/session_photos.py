@@ -124,6 +124,8 @@ def _recorded(
 ) -> SessionPhotosResult:
     timings = Timings()
     read = [_read(service, content, parameters, timings) for content in photos]
+    if parameters.frame:
+        read = [replace(photo, faces=tuple(service.frame_looks.joined(stored.id, photo.faces))) for photo in read]
     with timings.stage("record", told=False):
         point = service.gallery.whole.operating_point(parameters.threshold)
         before = service.session_log.roll(stored)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -41,6 +42,14 @@ class HeldTemplatesJson(JsonObject, frozen=True, kw_only=True):
     numbers: Annotated[int, Meta(description="Numbers of each.")]
 
 
+class HeldLivenessJson(JsonObject, frozen=True, kw_only=True):
+    """Whether a face was taken for a live person's."""
+
+    score: float | None
+    decision: str
+    pack: Annotated[str, Meta(description="The models that decided it.")]
+
+
 class HeldEntryJson(JsonObject, frozen=True, kw_only=True):
     """A statement about attendance."""
 
@@ -54,6 +63,10 @@ class HeldEntryJson(JsonObject, frozen=True, kw_only=True):
     note: str
     has_face: Annotated[bool, Meta(description="Whether the face is kept that it was made from.")]
     score: Annotated[float | None, Meta(description="How alike that face and the student's photos were.")]
+    reason: Annotated[str, Meta(description="Why a waiting entry waits; empty otherwise.")]
+    liveness: Annotated[
+        HeldLivenessJson | None, Meta(description="Whether that face was taken for a live person's; null: not asked.")
+    ]
 
 
 class HeldParticipationJson(JsonObject, frozen=True, kw_only=True):
@@ -161,7 +174,8 @@ def _entry(stored: StoredAttendance) -> HeldEntryJson:
         id=stored.id,
         has_face=face is not None,
         score=None if face is None else round(float(face.score), 4),
-        **_named(stored.entry, ("clase", "fecha", "session", "status", "source", "at", "note")),
+        liveness=None if face is None or face.liveness is None else HeldLivenessJson(**asdict(face.liveness)),
+        **_named(stored.entry, ("clase", "fecha", "session", "status", "source", "at", "note", "reason")),
     )
 
 

@@ -19,14 +19,15 @@ MakeClient = Callable[..., Any]
 
 
 class Awaited:
-    """An AsyncClient whose methods return what they are awaited for; a list is read to its end."""
+    """What an AsyncClient has, but that methods return what they are awaited for; a list is read to its end."""
 
-    def __init__(self, address: str, *arguments: Any, **named: Any) -> None:
-        self._loop = asyncio.Runner()
-        self._client = AsyncClient(address, *arguments, **named)
+    def __init__(self, client: Any, loop: asyncio.Runner) -> None:
+        self._client, self._loop = client, loop
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._client, name)
+        if not callable(method):
+            return Awaited(method, self._loop)
 
         def run(*arguments: Any, **named: Any) -> Any:
             made = method(*arguments, **named)
@@ -48,8 +49,9 @@ def make_client(request: pytest.FixtureRequest) -> Iterator[MakeClient]:
     made: list[Any] = []
 
     def make(address: str, *arguments: Any, **named: Any) -> Any:
-        kind = Client if request.param == "sync" else Awaited
-        made.append(kind(address, *arguments, **({"retries": QUICK} | named)))
+        kind = Client if request.param == "sync" else AsyncClient
+        client: Any = kind(address, *arguments, **({"retries": QUICK} | named))
+        made.append(client if request.param == "sync" else Awaited(client, asyncio.Runner()))
         return made[-1]
 
     yield make

@@ -24,6 +24,7 @@ from tests.client.conftest import MakeClient
 from tests.client.fault_proxy import fault_proxy
 from tests.conftest import SAMPLE, on_sqlite
 from tests.server.conftest import Serve
+from tests.server.people import wait_until
 from tests.server.sample import (
     ADMIN,
     ANA,
@@ -39,6 +40,7 @@ from tests.server.sample import (
     STUDENTS,
     photos,
 )
+from tests.server.strangers import photo_of
 
 
 def enrol(presente: Any, student: dict[str, str], **more: Any) -> Any:
@@ -108,6 +110,42 @@ def test_attendance(sample_gallery: None, presente: Any) -> None:
     presente.withdraw_participation(made.id)
     assert [*presente.participations(clase=CLASS)] == []
     assert [each.withdraws for each in presente.participations(history=True, page_size=1)] == [None, made.id]
+
+
+@on_sqlite
+def test_unknown_people(serve: Serve, make_client: MakeClient) -> None:
+    presente = make_client(serve(PRESENTE_UNKNOWNS="keep").address)
+    enrol(presente, ANA)
+    for stranger in (1, 2, 3):
+        assert presente.identify(photo_of(stranger)).faces[0].decision == "unknown"
+    wait_until(lambda: len([*presente.unknowns.all()]) == 3)
+    first, second, third = sorted(presente.unknowns.all(order="visits", page_size=1), key=lambda each: each.id)
+    assert (
+        presente.status().keeps_unknown and presente.unknowns.one(first.id).resembles[0].matricula == ANA["matricula"]
+    )
+    joined = presente.unknowns.join(first.id, second.id)
+    faces = [*presente.unknowns.faces(first.id, page_size=1)]
+    assert joined.visits == len(faces) == 2 and {face.source for face in faces} == {"identify"}
+    assert presente.unknowns.picture(first.id, faces[0].id).startswith(b"\xff\xd8")
+    again = presente.unknowns.split(first.id, [faces[1].id])
+    assert again.cover == second.cover and presente.unknowns.mark(again.id, note="cartero").note == "cartero"
+    assert presente.unknowns.mark(again.id, state="not_ours").state == "not_ours"
+    assert [each.id for each in presente.unknowns.all(state="not_ours")] == [again.id]
+    named = presente.unknowns.enrol(
+        first.id, "A9001", "Nadia Sol", clase="X", consentimiento=Consent(fecha=DAY, texto="t")
+    )
+    assert (named.student.images, named.photos, named.erased, named.warnings) == (1, 1, 1, ())
+    with pytest.raises(Conflict) as other:
+        presente.unknowns.merge(third.id, "A9001")
+    assert other.value.code == "different_person"
+    assert (
+        presente.unknowns.merge(third.id, "A9001", faces=[third.cover], rest="forget", force=True).student.images == 2
+    )
+    assert presente.unknowns.forget(again.id, again.cover, asked=True) is None
+    assert presente.unknowns.forget_by_photo(photo_of(2)).faces == 0
+    with pytest.raises(NotFound) as gone:
+        presente.unknowns.forget(again.id)
+    assert gone.value.code == "unknown_person_not_found"
 
 
 @on_sqlite

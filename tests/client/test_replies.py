@@ -6,10 +6,10 @@ import msgspec
 import pytest
 from msgspec import inspect
 
-from client import replies
+from client import replies, unknown_replies
 from presente.face_json import JsonObject
 from server.app import create_app
-from server.responses import attendance, identification, participations, personal_data, status, students
+from server.responses import attendance, identification, participations, personal_data, status, students, unknowns
 from server.responses import privacy as privacy_replies
 from server.service import ServiceHandle
 from server.typed_routes import kinds_of, types_of
@@ -25,6 +25,10 @@ PAIRS: list[tuple[type[msgspec.Struct], type[JsonObject]]] = [
     (replies.AttendanceLine, attendance.AttendanceLineJson),
     (replies.Participation, participations.ParticipationJson),
     (replies.Status, status.StatusReply),
+    (unknown_replies.UnknownPerson, unknowns.UnknownCardJson),
+    (unknown_replies.UnknownPersonPage, unknowns.UnknownPersonReply),
+    (unknown_replies.NamedPerson, unknowns.NamedPersonReply),
+    (unknown_replies.Forgotten, unknowns.ForgottenReply),
 ]
 
 
@@ -68,6 +72,7 @@ CONSOLE = ("student_photos.", "student_removal.", "students.lookalikes")
 def test_every_reply_of_the_routes_that_the_client_calls_is_compared() -> None:
     app = create_app(ServiceHandle(), 1)
     lists = {students.StudentListReply, attendance.AttendanceListReply, participations.ParticipationListReply}
+    lists |= {unknowns.UnknownListReply}
     compared: set[type] = {theirs for _, theirs in PAIRS} - {attendance.AttendanceLineJson}  # which is in a list
     compared |= lists | {attendance.ResolvedReply}
     compared |= {identification.IdentifyPhotosReply}  # the client sends each photo in a request of its own
@@ -76,11 +81,11 @@ def test_every_reply_of_the_routes_that_the_client_calls_is_compared() -> None:
         kind
         for rule in app.url_map.iter_rules()
         if rule.rule.startswith(("/v1/identify", "/v1/verify", "/v1/search", "/v1/students", "/v1/attendance"))
-        or rule.rule.startswith(("/v1/participations", "/v1/status"))
+        or rule.rule.startswith(("/v1/participations", "/v1/status", "/v1/unknowns"))
         if not rule.endpoint.startswith(CONSOLE)
         for reply in (types_of(app, rule.endpoint).replies or {}).values()
         for kind in kinds_of(reply)
-        if kind is not None
+        if kind not in (None, bytes)
     }
     assert declared == compared | privacy
 

@@ -15,7 +15,7 @@ from evaluation.verification import Comparison
 from faces.packs.model_pack import DEFAULT_THRESHOLD, ModelPack, load_pack
 from gallery.threshold.calibration import CalibrationCurve
 from gallery.threshold.operating_point import operating_point
-from presente.composition import deployed_point, open_store
+from presente.composition import deployed_point, open_for_upkeep, open_store
 from presente.errors import ConfigError
 from presente.recognition import empty_search_hint
 from presente.settings import Settings, load_settings
@@ -110,6 +110,26 @@ def test_a_gallery_of_another_pack_says_nothing(
     other = load_pack(str(tmp_path / "models" / "silent"), [])
     point = deployed_point(load_settings(environment=own, folder=tmp_path), other)
     assert (point.threshold, point.source) == (0.42, "default")
+
+
+def test_upkeep_erases_by_the_threshold_of_a_server(sample_pack: ModelPack, store_url: str, tmp_path: Path) -> None:
+    """An erasure takes what resembles the student: by the same threshold, and it is never refused."""
+
+    def threshold(tag: str = sample_pack.tag, **variables: str) -> float:
+        own = {"PRESENTE_STORE": store_url, "PRESENTE_INDEX": str(tmp_path / "index")}
+        gallery = open_for_upkeep(load_settings(environment=own | variables, folder=tmp_path))
+        try:
+            if gallery.store.pack() is None:
+                gallery.store.claim_pack(tag, sample_pack.dim)
+            return gallery.operating_point().threshold
+        finally:
+            gallery.close()
+
+    assert threshold() == 0.42  # an empty gallery has no pack yet
+    assert threshold() == 0.8
+    assert threshold(PRESENTE_THRESHOLD="0.5") == 0.5
+    assert threshold(PRESENTE_THRESHOLD="fpir=0.01") == 0.8
+    assert threshold(PRESENTE_PACK="not_here") == 0.42
 
 
 @on_sqlite

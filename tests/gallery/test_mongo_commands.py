@@ -101,7 +101,7 @@ def test_commands_of_a_request(
         "add a photo that is there": 4,
         "add a photo and change the name": 13,
         "attendance of one": 9,
-        "erase": 28,
+        "erase": 32,
     }
     assert gallery.index.verify().agrees
     gallery.close()

@@ -16,7 +16,9 @@ from gallery.documents.seals import Sealing
 from presente import composition
 from presente.sealing import MasterKey, new_key
 from tests.conftest import DIM, PACK, OpenStore, student_in
+from tests.gallery.galleries import open_gallery as open_at
 from tests.gallery.stored import AT, enrolled, vector
+from tests.killer import die_before, next_death
 
 OTHER_PACK = "other@000000000000"
 
@@ -166,7 +168,7 @@ def test_a_stolen_file_shows_no_example(tmp_path: Path) -> None:
 
 
 def test_damaged_examples_are_found(tmp_path: Path) -> None:
-    store = composition.open_store(f"sqlite:///{tmp_path}/gallery.db")
+    store = composition.open_store(f"sqlite:///{tmp_path}/gallery.db", sealing=None)
     store.claim_pack(PACK, DIM)
     store.enrol([enrolled("A1", 1)])
     subject = subject_of(store, "A1")
@@ -179,3 +181,41 @@ def test_damaged_examples_are_found(tmp_path: Path) -> None:
     assert found.keys() == {"template_damaged", "lost_reference"}
     assert str(broken.id) in found["template_damaged"].where and "/negatives/" in found["template_damaged"].fix
     store.close()
+
+
+# -- a process that dies ----------------------------------------------------------------------------------------------
+
+open_gallery = open_at  # the process that dies calls it
+DELTAS = {
+    "merge": lambda gallery: gallery.merge("A1", "A2"),
+    "remove": lambda gallery: gallery.remove(["A2"]),
+    "add": lambda gallery: gallery.store.negatives.add(negative(subject_of(gallery.store, "A2"), 12)),
+}
+
+
+@pytest.mark.untraced
+@pytest.mark.parametrize("delta", list(DELTAS))
+def test_a_process_dies_before_any_of_its_writes(store_url: str, tmp_path: Path, delta: str) -> None:
+    deadly, done = 0, False
+    while not done:
+        deadly = next_death(next_death(deadly)) if deadly else 1
+        url, folder = f"{store_url}_{deadly}", tmp_path / str(deadly)
+        gallery = open_at(url, folder)
+        gallery.enrol([enrolled("A1", 1), enrolled("A2", 3)])
+        one, two = subject_of(gallery.store, "A1"), subject_of(gallery.store, "A2")
+        gallery.store.negatives.add(negative(one, 10))
+        gallery.store.negatives.add(negative(two, 11))
+        gallery.close()
+        done = die_before(deadly, url, folder, __name__, delta)
+        gallery = open_at(url, folder)
+        store, there = gallery.store, gallery.store.student("A2") is not None
+        kept = [[each.negative.about for each in store.negatives.of(subject)] for subject in (one, two)]
+        if delta == "add":
+            assert kept in ([[of_entry(10)], [of_entry(11)]], [[of_entry(10)], [of_entry(11), of_entry(12)]])
+        elif there:
+            assert kept == [[of_entry(10)], [of_entry(11)]]
+        else:
+            assert kept == [[of_entry(10), of_entry(11)] if delta == "merge" else [of_entry(10)], []]
+        assert [each.line() for each in store.damage()] == []
+        gallery.close()
+    assert deadly > 2

@@ -234,3 +234,23 @@ def test_whoever_enrols_a_refused_face_has_the_last_word(store_url: str, tmp_pat
     assert [each.student.matricula for each in gallery.search(probe[None], 2)[0]] == ["B", "A"]
     assert gallery.store.negatives.count() == 2  # the other face is still no one of them
     gallery.close()
+
+
+def test_an_example_goes_with_the_person_whom_it_shows(store_url: str, tmp_path: Path) -> None:
+    gallery = open_gallery(store_url, tmp_path)
+    ana, eva, luz, stranger = np.eye(DIM, dtype=np.float32)[:4]
+    gallery.enrol([enrolment(name, vector) for name, vector in (("Ana", ana), ("Eva", eva), ("Luz", luz))])
+    for number, vector in enumerate((like(eva, 0.9, 1), like(luz, 0.9, 2), like(stranger, 0.9, 3)), start=1):
+        say_not(gallery, "Ana", vector, number)
+    say_not(gallery, "Luz", like(ana, 0.9, 4), 4)
+
+    def of(name: str) -> list[str]:
+        return [each.negative.about for each in gallery.store.negatives.of(gallery.student(name).id)]
+
+    gallery.remove(["Eva"])
+    assert of("Ana") == [of_entry(2), of_entry(3)]
+    assert gallery.forget_person(stranger[None]) == 1
+    assert of("Ana") == [of_entry(2)] and of("Luz") == [of_entry(4)]
+    gallery.merge("Ana", "Luz")  # they are one after all
+    assert of("Ana") == [] and gallery.store.negatives.count() == 0
+    gallery.close()

@@ -26,6 +26,7 @@ def test_what_went_and_what_stays_without_a_name(command: Command, store_url: st
         "matricula": "A0178",
         "photos": 4,
         "templates": 4,
+        "unknown_faces": 0,
         "attendance_entries": 2,
         "participation_entries": 1,
     }

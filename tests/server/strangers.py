@@ -1,7 +1,7 @@
 """People who are not enrolled: further photos of the sample's strangers, and a server that keeps them."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +12,7 @@ from PIL import Image, ImageEnhance
 
 from faces.embedder import FaceEmbedder
 from faces.packs.model_pack import ModelPack
+from gallery.documents.unknown_people import UnknownFace
 from gallery.gallery import Gallery
 from gallery.photo_export import PhotoExport
 from presente.clock import Clock
@@ -77,3 +78,29 @@ def corridor(gallery: Gallery, pack: ModelPack, folder: Path) -> Iterator[Corrid
         yield made
     finally:
         made.faces.close()
+
+
+def faces_of(stranger: int, embedder: FaceEmbedder, days: Iterable[int], clases: Iterable[str]) -> list[UnknownFace]:
+    """Faces of a stranger as a server keeps them: one view per day of November 2026, each with a class."""
+    made = []
+    for view, (day, clase) in enumerate(zip(days, clases, strict=True)):
+        _, face = embedder.embed_portrait(photo_of(stranger, view))
+        assert face.picture is not None
+        at = f"2026-11-{day:02}T14:0{view}:00+00:00"
+        quality, session = face.quality.as_dict(), view + 1 if clase else 0
+        made.append(
+            UnknownFace(
+                face.template,
+                embedder.pack.tag,
+                at,
+                at,
+                "session" if clase else "identify",
+                face.picture.jpeg(),
+                face.picture.box,
+                quality,
+                clase=clase,
+                session=session,
+                worth=1 - view / 10,
+            )
+        )
+    return made

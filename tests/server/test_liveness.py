@@ -228,6 +228,21 @@ def test_in_a_session_the_student_comes_later(ask: OpenClient, judging: FaceEmbe
     assert exported[0].endswith("entry,reason")
 
 
+@on_sqlite
+def test_frames_of_a_browser_are_one_piece_of_evidence(ask: OpenClient, judging: FaceEmbedder) -> None:
+    client = ask("enforce")
+    made = client.post("/v1/sessions", json={"clase": CLASS, "starts": "00:00", "ends": "00:01"}).get_json()
+
+    def frame(content: bytes) -> tuple[str, str]:
+        asked = f"/v1/sessions/{made['id']}/photos?frame=true"
+        (photo,) = client.post(asked, data=content, headers=JPEG).get_json()["photos"]
+        (face,) = photo["faces"]
+        return face["liveness"]["decision"], face["status"]
+
+    seen = [frame(content) for content in [held_up(judging)] * 3 + [portrait(WHO)] * 4]
+    assert seen == [("attack", "waiting")] * 5 + [("live", "present")] * 2
+
+
 def filmed(photo: bytes) -> list[NDArray[np.uint8]]:
     """A few seconds of a photo that sways a little before a grey wall."""
     with Image.open(io.BytesIO(photo)) as opened:

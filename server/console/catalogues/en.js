@@ -605,7 +605,7 @@ export const en = {
   "unknowns.like": "Most like {name} ({score})",
   "unknowns.alike.one": "May be the same as another one",
   "unknowns.alike.other": "May be the same as {count} others",
-  "unknowns.seen": "Seen",
+  "unknowns.visits": "Times seen",
   "unknowns.first_at": "First seen",
   "unknowns.last_at": "Last seen",
   "unknowns.looks": "Looks in all",

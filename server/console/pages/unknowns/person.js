@@ -9,7 +9,6 @@ import { Picture } from "../../components/stored_photo.js";
 import { Enrolled } from "../session/settling.js";
 import { Forgetting } from "./forgetting.js";
 import { Enrolling, IsStudent } from "./naming.js";
-import { seenOften } from "./seen.js";
 
 /** @param {number} number */
 export const addressOf = (number) => `/v1/unknowns/${number}`;
@@ -24,7 +23,7 @@ export function Person({ number: id }) {
   const [open, setOpen] = useState(/** @type {any} */ (null));
   const [ticked, setTicked] = useState(/** @type {number[]} */ ([]));
   if (!found) return html`<${Back} /><${Waiting} problem=${problem} again=${again} />`;
-  const { unknown: card, faces, resembles } = found;
+  const { unknown: card, faces } = found;
   const manages = mayManage(me.value?.role);
   const chosen = ticked.filter((each) => faces.some((face) => face.id === each));
   const close = () => setOpen(null);
@@ -50,8 +49,8 @@ export function Person({ number: id }) {
       ${chosen.length > 0 && html`<div class="actions"><${Split} id=${id} faces=${chosen} all=${chosen.length === faces.length} done=${changed} />
         <button type="button" class="danger" id="forget-faces" onClick=${() => setOpen({ what: "forget", faces: chosen })}>${t("unknowns.forget_faces", { count: chosen.length })}</button></div>`}
     <//>
-    ${resembles.length > 0 && html`<${Section} title=${t("unknowns.resembles")} id="resembles-title"><p class="quiet">${t("unknowns.resembles_about")}</p>
-      <div class="options" id="resembles">${resembles.map((each) => html`<${Alike} key=${each.matricula} student=${each} choose=${manages && (() => setOpen({ what: "student", student: each }))} />`)}</div><//>`}
+    ${card.resembles.length > 0 && html`<${Section} title=${t("unknowns.resembles")} id="resembles-title"><p class="quiet">${t("unknowns.resembles_about")}</p>
+      <div class="options" id="resembles">${card.resembles.map((each) => html`<${Alike} key=${each.matricula} student=${each} choose=${manages && (() => setOpen({ what: "student", student: each }))} />`)}</div><//>`}
     ${card.alike.length > 0 && html`<${Section} title=${t("unknowns.same")} id="same-title"><p class="quiet">${t("unknowns.same_about")}</p>
       <ul class="collection strangers" id="same">${card.alike.map((each) => html`<li key=${each.id}><a href=${to(["unknowns", String(each.id)])}><${Picture} href=${each.picture} size="" alt=${t("unknowns.one", { id: each.id })} /></a>
         <small>${t("score")}: ${score(each.score)}</small>${manages && html`<${Join} id=${id} other=${each.id} done=${changed} />`}</li>`)}</ul><//>`}
@@ -66,7 +65,7 @@ const score = (/** @type {number} */ value) => number(value, { maximumFractionDi
 /** @param {{ card: any }} props */
 function Facts({ card }) {
   const facts = [
-    ["unknowns.seen", seenOften(card)], ["unknowns.first_at", when(card.first_at)], ["unknowns.last_at", when(card.last_at)],
+    ["unknowns.visits", number(card.visits)], ["unknowns.first_at", when(card.first_at)], ["unknowns.last_at", when(card.last_at)],
     ["unknowns.looks", number(card.looks)], ["classes", card.clases.join(", ") || t("students.no_class")], ["session.status", t(`unknowns.state_of.${card.state}`)],
   ];
   return html`<dl id="facts">${facts.map(([name, value]) => html`<div><dt>${t(name)}</dt><dd>${value}</dd></div>`)}</dl>`;
