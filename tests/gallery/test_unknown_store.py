@@ -112,6 +112,19 @@ def test_a_list_of_groups_is_read_page_by_page(store: DocumentStore) -> None:
     assert [each.visits for each in store.unknowns.groups("open", "visits", None, 3)] == [3, 2, 1]
 
 
+def test_a_list_of_groups_that_some_classes_showed(store: DocumentStore) -> None:
+    seen = (("IA-101", 9), ("IA-102", 10), ("", 11), ("IA-1", 12))
+    made = [store.unknowns.add([(unknown_face(hour, hour, clase=clase), 0)])[0].group for clase, hour in seen]
+    store.unknowns.add([(unknown_face(20, 13, clase="IA-102"), made[0])])
+
+    def listed(*clases: str, after: UnknownPlace | None = None) -> list[int]:
+        return [each.id for each in store.unknowns.groups("open", "last_at", after, 9, clases)]
+
+    assert listed("IA-102") == [made[0], made[1]] and listed("IA-101") == [made[0]] == listed("IA-101", "IB")
+    assert listed("IA-1", "IA-102") == [made[0], made[3], made[1]] and listed() == [] == listed("")
+    assert listed("IA-1", "IA-102", after=UnknownPlace(at(13), made[0])) == [made[3], made[1]]
+
+
 def test_groups_join_and_split(store: DocumentStore, open_store: OpenStore) -> None:
     unknowns, others = store.unknowns, open_store().unknowns
     made = unknowns.add([(unknown_face(seed, 8 + seed, seed / 10, f"C{seed}"), 0) for seed in range(1, 4)])
