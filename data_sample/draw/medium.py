@@ -43,7 +43,7 @@ class Surface:
 
 def make_surface(photo: NDArray[np.uint8], kind: Kind, rng: np.random.Generator) -> Surface:
     """Put a photo (H, W, 3) on a screen or on paper, with the border of what is held up."""
-    shown = photo.astype(np.float32) / 255
+    shown = np.asarray(photo.astype(np.float32) / 255, np.float32)
     shown = _on_screen(shown, rng) if kind in LIT else _on_paper(shown, rng)
     if kind == "phone":
         return _phone(shown, rng)
@@ -63,7 +63,11 @@ def blank_surface(width: int, height: int, kind: Kind, rng: np.random.Generator)
     for y in range(height // 8, height - height // 10, max(3, height // 16)):
         end = width * float(rng.uniform(0.5, 0.9))
         draw.line((0.1 * width, y, end, y), fill=(90, 94, 110), width=max(1, height // 120))
-    return Surface(np.asarray(image, np.float32) / 255, np.ones((height, width, 1), np.float32), (0, 0, width, height))
+    return Surface(
+        np.asarray(np.asarray(image, np.float32) / 255, np.float32),
+        np.ones((height, width, 1), np.float32),
+        (0, 0, width, height),
+    )
 
 
 def texture(kind: Kind, width: int, height: int, face: float, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -123,7 +127,7 @@ def _on_screen(photo: Pixels, rng: np.random.Generator) -> Pixels:
     lift, contrast = float(rng.uniform(0.015, 0.09)), float(rng.uniform(0.72, 1.0))
     tint = np.array([1 - rng.uniform(0, 0.09), 1.0, 1 + rng.uniform(0, 0.1)], np.float32)
     shown = lift + photo ** np.float32(rng.uniform(0.85, 1.2)) * np.float32(contrast * rng.uniform(0.85, 1.25)) * tint
-    return np.clip(shown, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(shown, 0, 1), np.float32)
 
 
 def _on_paper(photo: Pixels, rng: np.random.Generator) -> Pixels:
@@ -167,7 +171,7 @@ def _rounded(whole: Pixels, radius: float, shows: tuple[int, int, int, int]) -> 
     height, width = whole.shape[:2]
     mask = Image.new("L", (2 * width, 2 * height), 0)
     ImageDraw.Draw(mask).rounded_rectangle((0, 0, 2 * width - 1, 2 * height - 1), 2 * radius * width, fill=255)
-    alpha = np.asarray(mask.reduce(2), np.float32)[:, :, None] / 255
+    alpha = np.asarray(np.asarray(mask.reduce(2), np.float32)[:, :, None] / 255, np.float32)
     return Surface(whole, alpha, shows)
 
 
@@ -194,4 +198,4 @@ def softened(surface: Surface, radius: float) -> Surface:
         return surface
     image = Image.fromarray((np.clip(surface.colour, 0, 1) * 255).astype(np.uint8))
     blurred = np.asarray(image.filter(ImageFilter.GaussianBlur(radius)), np.float32) / 255
-    return Surface(blurred, surface.alpha, surface.shows)
+    return Surface(np.asarray(blurred, np.float32), surface.alpha, surface.shows)

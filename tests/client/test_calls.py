@@ -20,6 +20,7 @@ from client import (
     PhotoRefused,
     UnexpectedAnswer,
 )
+from client.unknowns import AsyncUnknowns, Unknowns
 from tests.client.conftest import MakeClient
 from tests.client.fault_proxy import fault_proxy
 from tests.conftest import SAMPLE, on_sqlite
@@ -215,12 +216,13 @@ def test_both_clients_have_the_same_methods() -> None:
     def methods(kind: type) -> dict[str, inspect.Signature]:
         return {name: inspect.signature(each) for name, each in vars(kind).items() if name[0] != "_" and callable(each)}
 
-    blocking, awaiting = methods(Client), methods(AsyncClient)
-    assert list(blocking) == list(awaiting) and len(blocking) > 18
-    for name in blocking:
-        ours = [(each.name, each.default, each.kind) for each in blocking[name].parameters.values()]
-        assert ours == [(each.name, each.default, each.kind) for each in awaiting[name].parameters.values()], name
-        assert inspect.getdoc(getattr(Client, name)) == inspect.getdoc(getattr(AsyncClient, name)), name
+    for one, other, least in ((Client, AsyncClient, 18), (Unknowns, AsyncUnknowns, 10)):
+        blocking, awaiting = methods(one), methods(other)
+        assert list(blocking) == list(awaiting) and len(blocking) > least
+        for name in blocking:
+            ours = [(each.name, each.default, each.kind) for each in blocking[name].parameters.values()]
+            assert ours == [(each.name, each.default, each.kind) for each in awaiting[name].parameters.values()], name
+            assert inspect.getdoc(getattr(one, name)) == inspect.getdoc(getattr(other, name)), name
 
 
 @on_sqlite

@@ -19,6 +19,7 @@ PAGES = {
     "today": "#class-IA-101",
     "sessions": ".empty",
     "identify": "#photo",
+    "unknowns": ".empty",
     "students": "#students",
     "students/of/A0178": "#student-title",
     "students/new": "#matricula",
