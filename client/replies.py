@@ -30,10 +30,18 @@ class Quality(Reply, frozen=True, kw_only=True):
     roll: float | None = None
 
 
+class FaultWords(Reply, frozen=True, kw_only=True):
+    """What is not good about a face, as sentences in Spanish and in English."""
+
+    es: str
+    en: str
+
+
 class Face(Reply, frozen=True, kw_only=True):
     """Where a face is: box as x1, y1, x2, y2 and five landmarks, in pixels of the upright photo.
 
-    ``rotated``: degrees, clockwise, by which the photo had to be turned.
+    ``rotated``: degrees, clockwise, by which the photo had to be turned. ``faults``: codes of what is not good about
+    it; ``words`` says the same, None when nothing is.
     """
 
     box: tuple[float, float, float, float]
@@ -41,6 +49,7 @@ class Face(Reply, frozen=True, kw_only=True):
     detection_score: float
     quality: Quality
     faults: tuple[str, ...] = ()
+    words: FaultWords | None = None
     rotated: int
 
 

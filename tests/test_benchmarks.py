@@ -11,10 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.corrections import Draw as Correction
+from benchmarks.corrections import counted
 from benchmarks.person_scores import Photos, draw
+from benchmarks.quality_weights import weighted
+from gallery.person_score import scores_with
 from presente.errors import InvalidInput
 from tests import programs
-from tests.conftest import ROOT, SAMPLE
+from tests.conftest import ROOT, SAMPLE, unit
 
 pytestmark = pytest.mark.untraced
 
@@ -189,6 +193,45 @@ def test_person_scores() -> None:
     assert rows["best+centroid"]["fnir_at_0.01"] <= rows["best"]["fnir_at_0.01"] + 0.05
     assert rows["best"]["fnir_at_0.01_difference"] == [0.0, 0.0]
     assert all(row["rank1"] == 1.0 for row in rows.values())  # drawn people are told apart well
+
+
+def test_quality_weights() -> None:
+    found = printed(
+        "benchmarks.quality_weights", "--folder", str(SAMPLE / "students"), "--people", "12", "--repeats", "2"
+    )
+    rows = {row["score"]: row for row in found["scores"]}
+    assert len(rows) == 7 and rows["equal weights"]["fnir_at_0.01_difference"] == [0.0, 0.0]
+    chance = np.random.default_rng(1)
+    templates, probes = (unit(chance.normal(size=(count, 16))) for count in (3, 5))
+    assert np.allclose(weighted(probes, templates, np.ones(3)), scores_with(probes, templates), atol=1e-6)
+    assert np.allclose(weighted(probes, templates, np.array([1.0, 0.0, 0.0])) * 2, [
+        max(row) + row[0] for row in (probes @ templates.T).tolist()
+    ], atol=1e-6)  # fmt: skip
+
+
+def test_corrections() -> None:
+    found = printed(
+        "benchmarks.corrections", "--folder", str(SAMPLE / "students"), "--at", "0.8", "-1", "--repeats", "2",
+        "--enrol", "1",
+    )  # fmt: skip
+    high, low = found["rows"]
+    assert high["corrected"] == 0 and high["next"] == low["next"] > 0  # drawn people are told apart well
+    assert low["corrected"] > 0 and low["same_mistake"] > low["same_mistake_corrected"]
+    assert low["right"] > 0 and low["right_lost"] == low["moved"] == low["moved_others"] == 0
+
+
+def test_corrections_by_hand() -> None:
+    """Two are enrolled; three photos of a stranger are named as the first of them until that is corrected."""
+    axes = np.eye(4, dtype=np.float32)
+    stranger = unit(0.5 * axes[0] + 0.8 * axes[3])
+    own = unit(0.9 * axes[0] + 0.2 * axes[1])
+    probes = np.stack([stranger, stranger, unit(stranger + 0.2 * axes[2]), own, own])
+    people, first = np.array([7, 7, 7, 1, 1]), np.array([True, False, False, True, False])
+    made = Correction(np.array([1, 2]), probes @ axes[:2].T, probes, people, first)
+    rows = counted(made, 0.4, 0.1)
+    assert (rows["corrected"], rows["same_mistake"], rows["same_mistake_corrected"]) == (1, 2, 0)
+    assert (rows["right"], rows["right_lost"], rows["moved"], rows["moved_others"]) == (1, 0, 0, 0)
+    assert (rows["mended"], rows["wrongly_corrected"], rows["wrongly_corrected_lost"]) == (2, 1, 1)
 
 
 def test_looks() -> None:

@@ -139,7 +139,7 @@ def test_only_presente_comes_with_it(wheel: Path) -> None:
     assert not [path for path in paths if "/tests/" in path or path.endswith((".pyc", ".db"))]
     assert "presente/evaluation/pages/page.html" in paths and "presente/server/console/app.js" in paths
     assert not [path for path in paths if "node_modules" in path or "console/build" in path]
-    assert wheel.stat().st_size < 8_000_000
+    assert wheel.stat().st_size < 10_000_000  # three sample models are most of it
 
 
 def test_every_module_is_there_with_its_lines(wheel: Path) -> None:

@@ -83,8 +83,8 @@ def render_filling(
     corners = corners * (own_width * grow, own_height * grow) * (1 + rng.uniform(0, 0.05, (4, 2)))
     corners += (width / 2, height / 2)
     pixels = np.zeros((height, width, 3), np.float32)
-    truth = _lay(pixels, surface, corners, kind, rng, inner.truth, 0.0)
-    return Portrait(develop(pixels, look), truth)
+    onto = _lay(pixels, surface, corners, kind, look.face * width, rng)
+    return Portrait(develop(pixels, look), _moved(inner.truth, surface, onto, 0.0))
 
 
 def _inner_photo(
@@ -115,9 +115,9 @@ def _hold(pixels: Pixels, held: Held) -> Truth | None:
     angle = float(np.clip(rng.normal(0, 0.1), -0.35, 0.35))
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     corners = corners @ turn + (held.x, held.y)
-    truth = _lay(pixels, surface, corners, held.kind, rng, None if inner is None else inner.truth, sag)
+    onto = _lay(pixels, surface, corners, held.kind, held.face_width, rng)
     _draw_hand(pixels, corners, held.skin, rng)
-    return truth
+    return None if inner is None else _moved(inner.truth, surface, onto, sag)
 
 
 def _lay(
@@ -125,21 +125,20 @@ def _lay(
     surface: Surface,
     corners: NDArray[np.float64],
     kind: Kind,
+    face_width: float,
     rng: np.random.Generator,
-    face: Truth | None,
-    sag: float,
-) -> Truth | None:
-    """Draw a surface into `pixels`, in place, with its corners (4, 2) at points; return where the face on it is."""
+) -> NDArray[np.float64]:
+    """Draw a surface into `pixels`, in place, with its corners (4, 2) at points; return the projection (3, 3)."""
     height, width = pixels.shape[:2]
     own_height, own_width = surface.colour.shape[:2]
     flat = np.array(_CORNERS) * (own_width, own_height)
     colour_there, alpha = _warped(surface, _homography(corners, flat), width, height)
-    lit = colour_there * texture(kind, width, height, rng)
+    lit = colour_there * texture(kind, width, height, face_width, rng)
     if kind in LIT:
         light = glare(width, height, rng)
         lit = lit + light * (1 - lit)
     pixels[:] = pixels * (1 - alpha) + np.clip(lit, 0, 1) * alpha
-    return None if face is None else _moved(face, surface, _homography(flat, corners), sag)
+    return _homography(flat, corners)
 
 
 def _warped(surface: Surface, back: NDArray[np.float64], width: int, height: int) -> tuple[Pixels, NDArray[np.float32]]:

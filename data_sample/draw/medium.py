@@ -19,6 +19,9 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 HELD: tuple[Kind, ...] = ("phone", "paper")
 LIT: tuple[Kind, ...] = ("phone", "screen")
 
+_FINEST = 2.2
+"""Pixels of the finest pattern: a finer one would be none in a photo."""
+
 Pixels = NDArray[np.float32]
 """A picture (H, W, 3), float32, 0..1."""
 
@@ -40,7 +43,7 @@ class Surface:
 
 def make_surface(photo: NDArray[np.uint8], kind: Kind, rng: np.random.Generator) -> Surface:
     """Put a photo (H, W, 3) on a screen or on paper, with the border of what is held up."""
-    shown = photo.astype(np.float32) / 255
+    shown = np.asarray(photo.astype(np.float32) / 255, np.float32)
     shown = _on_screen(shown, rng) if kind in LIT else _on_paper(shown, rng)
     if kind == "phone":
         return _phone(shown, rng)
@@ -60,18 +63,23 @@ def blank_surface(width: int, height: int, kind: Kind, rng: np.random.Generator)
     for y in range(height // 8, height - height // 10, max(3, height // 16)):
         end = width * float(rng.uniform(0.5, 0.9))
         draw.line((0.1 * width, y, end, y), fill=(90, 94, 110), width=max(1, height // 120))
-    return Surface(np.asarray(image, np.float32) / 255, np.ones((height, width, 1), np.float32), (0, 0, width, height))
+    return Surface(
+        np.asarray(np.asarray(image, np.float32) / 255, np.float32),
+        np.ones((height, width, 1), np.float32),
+        (0, 0, width, height),
+    )
 
 
-def texture(kind: Kind, width: int, height: int, rng: np.random.Generator) -> NDArray[np.float32]:
+def texture(kind: Kind, width: int, height: int, face: float, rng: np.random.Generator) -> NDArray[np.float32]:
     """What a camera adds where it sees a screen or a print: factors (H, W, 3) about 1.
 
-    Of a screen it is moire and bands, of paper halftone and grain. Lengths are in pixels of the photo that is taken.
+    Of a screen it is moire and bands, of paper halftone and grain. They are as coarse as the face on it is large, which
+    has `face` pixels across in the photo that is taken.
     """
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     if kind in LIT:
-        return _moire(x, y, rng)
-    period, angle = float(rng.uniform(2.2, 5.5)), float(rng.uniform(0.6, 1.0))
+        return _moire(x, y, face, rng)
+    period, angle = max(_FINEST, float(rng.uniform(0.05, 0.14)) * face), float(rng.uniform(0.6, 1.0))
     strength = float(rng.uniform(0.03, 0.12))
     u = (x * np.cos(angle) + y * np.sin(angle)) * (2 * np.pi / period)
     v = (y * np.cos(angle) - x * np.sin(angle)) * (2 * np.pi / period)
@@ -119,7 +127,7 @@ def _on_screen(photo: Pixels, rng: np.random.Generator) -> Pixels:
     lift, contrast = float(rng.uniform(0.015, 0.09)), float(rng.uniform(0.72, 1.0))
     tint = np.array([1 - rng.uniform(0, 0.09), 1.0, 1 + rng.uniform(0, 0.1)], np.float32)
     shown = lift + photo ** np.float32(rng.uniform(0.85, 1.2)) * np.float32(contrast * rng.uniform(0.85, 1.25)) * tint
-    return np.clip(shown, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(shown, 0, 1), np.float32)
 
 
 def _on_paper(photo: Pixels, rng: np.random.Generator) -> Pixels:
@@ -163,20 +171,23 @@ def _rounded(whole: Pixels, radius: float, shows: tuple[int, int, int, int]) -> 
     height, width = whole.shape[:2]
     mask = Image.new("L", (2 * width, 2 * height), 0)
     ImageDraw.Draw(mask).rounded_rectangle((0, 0, 2 * width - 1, 2 * height - 1), 2 * radius * width, fill=255)
-    alpha = np.asarray(mask.reduce(2), np.float32)[:, :, None] / 255
+    alpha = np.asarray(np.asarray(mask.reduce(2), np.float32)[:, :, None] / 255, np.float32)
     return Surface(whole, alpha, shows)
 
 
-def _moire(x: NDArray[np.float32], y: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+def _moire(
+    x: NDArray[np.float32], y: NDArray[np.float32], face: float, rng: np.random.Generator
+) -> NDArray[np.float32]:
     factors = np.ones((*x.shape, 3), np.float32)
     for _ in range(int(rng.integers(1, 3))):
-        period, angle = float(np.exp(rng.uniform(np.log(2.3), np.log(12.0)))), float(rng.uniform(0, np.pi))
-        strength, curve = float(rng.uniform(0.02, 0.09)), float(rng.normal(0, 0.0006))
+        period = max(_FINEST, float(np.exp(rng.uniform(np.log(0.05), np.log(0.3)))) * face)
+        angle = float(rng.uniform(0, np.pi))
+        strength, curve = float(rng.uniform(0.03, 0.1)), float(rng.normal(0, 0.05)) / face
         phase = (x * np.cos(angle) + y * np.sin(angle)) / period + curve * (x * x + y * y) / period
         for channel, offset in enumerate(rng.uniform(0, 0.35, 3)):
             factors[:, :, channel] += strength * np.sin(2 * np.pi * (phase + offset))
     if rng.random() < 0.3:
-        band = float(rng.uniform(12, 70))
+        band = float(rng.uniform(0.3, 1.5)) * face
         factors += (float(rng.uniform(0.02, 0.08)) * np.sin(2 * np.pi * y / band + rng.uniform(0, 6)))[:, :, None]
     return factors
 
@@ -187,4 +198,4 @@ def softened(surface: Surface, radius: float) -> Surface:
         return surface
     image = Image.fromarray((np.clip(surface.colour, 0, 1) * 255).astype(np.uint8))
     blurred = np.asarray(image.filter(ImageFilter.GaussianBlur(radius)), np.float32) / 255
-    return Surface(blurred, surface.alpha, surface.shows)
+    return Surface(np.asarray(blurred, np.float32), surface.alpha, surface.shows)

@@ -24,7 +24,7 @@ from ..draw.seeds import ATTACKS_HELD_OUT, HELD_OUT
 from .attacks import Presented, draw_picture
 from .service import Recogniser, overlap
 
-PICTURES = 2500
+PICTURES = 1000
 BPCER = 0.01
 
 Report = dict[str, Any]

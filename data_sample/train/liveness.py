@@ -19,7 +19,7 @@ from .batches import ahead
 from .nets import liveness
 from .ops import JaxOps, Params
 
-CROPS, BATCH, STEPS = 12_000, 48, 1800
+CROPS, BATCH, STEPS = 9000, 48, 1600
 PEAK_RATE = 3e-3
 
 _SHIFT = 3

@@ -117,7 +117,6 @@ def liveness(ops: Ops[T], x: T) -> T:
     The first layers keep the pixels' texture, which is what is left of a screen that fills the frame.
     """
     x = ops.conv("c1", x, 16, stride=2)
-    x = block(ops, "r2", ops.conv("c2", x, 32, stride=2), 32)
-    x = block(ops, "r3", ops.conv("c3", x, 48, stride=2), 48)
-    x = block(ops, "r4", ops.conv("c4", x, 64, stride=2), 64)
-    return ops.dense("live", x, 2)
+    x = block(ops, "r2", ops.conv("c2", x, 24, stride=2), 24)
+    x = block(ops, "r3", ops.conv("c3", x, 32, stride=2), 32)
+    return ops.dense("live", ops.conv("c4", x, 40, stride=2), 2)

@@ -129,8 +129,10 @@ def shown_elsewhere(held: Sequence[StoredAttendance], refuted: StoredAttendance)
 
 
 def _ruled_out(held: Sequence[StoredAttendance]) -> set[tuple[int, int]]:
-    """The photos and faces of which a person said that they are not the student, of what stands of the student."""
-    return {place_of(each) for each in held if each.entry.status == "withdrawn" and each.entry.source == "hand"}
+    """The photos and faces of which a person said last that they are not the student, of what stands of the student in
+    order of revision."""
+    said = {place_of(each): each.entry.status for each in held if each.entry.source == "hand"}
+    return {place for place, status in said.items() if status == "withdrawn"}
 
 
 def place_of(stored: StoredAttendance) -> tuple[int, int]:

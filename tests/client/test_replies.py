@@ -65,7 +65,7 @@ def test_a_reply_has_the_members_that_the_server_declares(ours: type[msgspec.Str
     assert missing(ours, theirs, ours.__name__) == []
 
 
-CONSOLE = ("negatives.", "student_photos.", "student_removal.", "students.lookalikes")
+CONSOLE = ("student_photos.", "student_removal.", "students.lookalikes", "negatives.")
 """Endpoints that pages in a browser call, and the client does not."""
 
 

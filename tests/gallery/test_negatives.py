@@ -168,7 +168,7 @@ def test_a_stolen_file_shows_no_example(tmp_path: Path) -> None:
 
 
 def test_damaged_examples_are_found(tmp_path: Path) -> None:
-    store = composition.open_store(f"sqlite:///{tmp_path}/gallery.db")
+    store = composition.open_store(f"sqlite:///{tmp_path}/gallery.db", sealing=None)
     store.claim_pack(PACK, DIM)
     store.enrol([enrolled("A1", 1)])
     subject = subject_of(store, "A1")

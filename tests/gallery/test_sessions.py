@@ -228,6 +228,28 @@ def test_a_face_that_a_person_has_ruled_out_is_not_taken_for_that_student_again(
     assert roll(log, session)["Ana"] == "present"
 
 
+def test_what_a_session_ruled_out_holds_in_the_next_one_until_it_is_taken_back(
+    log: SessionLog, session: StoredSession
+) -> None:
+    stranger, later = face(0.5), log.begin(a_session("12:00", ends=None))
+    examples = log.gallery.store.negatives
+    photo(log, session, stranger, face(0, 0.9))
+    log.settle_face(session.id, FaceStatement(1, 1, "Luz", "present"))
+    log.settle_face(session.id, FaceStatement(1, 1, "Luz", "present"))  # said twice, kept once
+    (kept,) = examples.of(log.gallery.student("Ana").id)
+    assert (kept.negative.source, kept.negative.session) == ("attendance", session.id) and examples.count() == 1
+    (seen,) = photo(log, later, stranger)
+    assert (seen.status, seen.told_apart, roll(log, later)["Ana"]) == ("unknown", True, "absent")
+    log.settle_face(session.id, FaceStatement(1, 1, "Ana", "present"))  # it was Ana after all
+    assert examples.count() == 0
+    (seen,) = photo(log, later, stranger)
+    assert (seen.status, seen.told_apart) == ("present", False)
+    log.settle_face(session.id, FaceStatement(1, 1, None, "present"))  # or nobody of them
+    assert [each.negative.about for each in examples.of(log.gallery.student("Ana").id)] == [kept.negative.about]
+    log.undo_entry(session.id, entry_id(log, session, "Ana"))
+    assert examples.count() == 0
+
+
 def test_the_list_of_entries_settles_as_a_session_does(log: SessionLog, session: StoredSession) -> None:
     photo(log, session, face(0.6, 0.595))
     log.attendance_log.resolve(entry_id(log, session, "Ana"), "present", "")

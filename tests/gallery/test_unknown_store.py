@@ -1,11 +1,17 @@
 """Unknown people: one contract for every store."""
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from gallery.documents.erasure_list import AGAIN, Cause
 from gallery.documents.protocol import DocumentStore
+from gallery.documents.sqlite.migrations import STEPS
+from gallery.documents.sqlite.store import SqliteStore
+from gallery.documents.sqlite.unknown_schema import m016_unknown_people
 from gallery.documents.unknown_people import UnknownFace, UnknownGroup, UnknownPlace
 from tests.conftest import PACK, OpenStore
 from tests.gallery.unknown_faces import at, known_faces, unknown_face
@@ -192,3 +198,18 @@ def test_another_pack_drops_the_faces_of_the_one_before(store: DocumentStore) ->
     store.unknowns.add([(unknown_face(2, pack="other@111111111111"), 0)])
     store.adopt_pack("other@111111111111", 8)
     assert store.unknowns.picture(made.id) is None and store.unknowns.counts() == (1, 0, 1)
+
+
+def test_a_file_of_before_keeps_its_erasure_list(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "gallery.db", isolation_level=None)) as db:
+        before = STEPS[: STEPS.index(m016_unknown_people)]
+        for step in before:
+            step(db)
+        for number, mark in ((3, "a"), (7, "b")):
+            db.execute("INSERT INTO erasures VALUES (?, ?, '2026-03-02', 'student', 5, 1, '', 0)", (number, mark))
+        db.execute(f"PRAGMA user_version = {len(before)}")
+    with closing(SqliteStore(tmp_path / "gallery.db")) as store:
+        store.unknowns.add([(unknown_face(1), 0)])
+        store.unknowns.erase([1])
+        listed = [(each.number, each.kind, each.subject, each.asked) for each in store.erasures.entries()]
+        assert listed == [(3, "student", 5, True), (7, "student", 5, True), (8, "unknown_face", 1, False)]
