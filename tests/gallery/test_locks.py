@@ -69,6 +69,7 @@ def interrupted_once(waiting: Callable[[], bool], then: Callable[[], object] = l
                 return
 
     thread = threading.Thread(target=send)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell began this behind itself
     thread.start()
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -79,6 +80,7 @@ def interrupted_once(waiting: Callable[[], bool], then: Callable[[], object] = l
     finally:
         over.set()
         thread.join()
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_writer_that_is_interrupted_while_waiting_blocks_no_one() -> None:
