@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from faces.liveness.published import PUBLISHED_LIVENESS
 from faces.packs.download import pull
 from faces.packs.model_pack import ModelPack, find_pack, installed, load_pack
 from faces.packs.published import PUBLISHED, ModelFile, PublishedPack
@@ -163,8 +164,8 @@ def test_the_command_shows_the_licence_and_asks(command: Command, site: str) -> 
 @on_sqlite
 def test_list_and_check(command: Command) -> None:
     listed = json.loads(command("faces", "list", "--json").stdout)
-    assert {"sample", "sample_pose"} <= set(listed["here"])
-    assert set(listed["can_be_pulled"]) == {*PUBLISHED, *PUBLISHED_POSES}
+    assert {"sample", "sample_pose", "sample_liveness"} <= set(listed["here"])
+    assert set(listed["can_be_pulled"]) == {*PUBLISHED, *PUBLISHED_POSES, *PUBLISHED_LIVENESS}
     checked = json.loads(command("faces", "check", "sample", "--json").stdout)
     assert checked["dim"] == 128 and checked["licence"] == "MIT"
 
