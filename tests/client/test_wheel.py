@@ -123,7 +123,7 @@ def test_the_readmes_example_runs_as_printed(python: Path, address: str) -> None
 
 @on_sqlite
 def test_the_pages_examples_run_as_printed(python: Path, address: str) -> None:
-    one, many, awaited, again, strangers, errors = (printed(python, code, address) for code in PAGE)
+    one, many, awaited, again, errors, strangers = (printed(python, code, address) for code in PAGE)
     assert one[0].startswith("Abril Montemayor Ríos A0178 0.") and one[0].count("'A") == 3
     assert [line.partition(" ")[0] for line in many] == [str(number) for number in range(24)]
     assert awaited[0] == "24 ['Desconocido']" and len(awaited) > 3 and awaited[1].startswith("A0")
