@@ -185,6 +185,10 @@ class ScopedAttendance:
         self._check_writing(entry.clase)
         return self._entries.add_participation(entry)
 
+    def participations(self, which: EntryFilter) -> list[StoredParticipation]:
+        """Participations of the scope, in the order in which they were added."""
+        return self._entries.participations(self._narrowed(which))
+
     def participations_after(
         self, which: EntryFilter, after: int, limit: int, history: bool = False
     ) -> list[StoredParticipation]:
