@@ -16,10 +16,10 @@ from gallery.unknowns.apart import apart_pairs, join_groups, pair_of
 from gallery.unknowns.grouping import Grouping, Nearness
 
 VISIT = timedelta(minutes=10)
-"""Looks of one group that are not farther apart in time are one face."""
+"""Looks of one group, in one class and session, that are not farther apart in time are one face."""
 MOST_FACES = 50
-"""Faces that are kept per group, those that show it best: a visit of a group that has so many takes the place of the
-worst, or is a further look of the last."""
+"""Faces of one class that are kept per group, those that show it best: one more visit takes the place of the worst,
+or is a further look of the last."""
 MOST_GROUPS = 20_000
 """Groups that there are at most: whoever sends photos of strangers without end fills neither memory nor disk. With
 templates of 512 dimensions they take 370 MB at most."""
@@ -92,8 +92,11 @@ class UnknownKeeper:
         return "added"
 
     def _is_further_look(self, group: int, face: UnknownFace) -> bool:
-        """Note a face as a further look of a visit of a group, or where the group has faces enough; whether it was."""
-        there = self._store.unknowns.faces(group, 0, _JOINED_MOST)
+        """Note a face as a further look of a visit of a group, or where the group has faces enough; whether it was.
+
+        Only faces of the same class are looked at: whoever may see one of them may see what replaces its picture."""
+        faces = self._store.unknowns.faces(group, 0, _JOINED_MOST)
+        there = [each for each in faces if each.face.clase == face.clase]
         of_visit = [each for each in there if _same_visit(each.face, face)]
         if of_visit:
             noted = of_visit[-1]
@@ -167,7 +170,8 @@ class UnknownKeeper:
 
 
 def _same_visit(one: UnknownFace, other: UnknownFace) -> bool:
-    return _moment(one.at) - VISIT <= _moment(other.last_at) and _moment(other.at) <= _moment(one.last_at) + VISIT
+    in_time = _moment(one.at) - VISIT <= _moment(other.last_at) and _moment(other.at) <= _moment(one.last_at) + VISIT
+    return in_time and one.session == other.session
 
 
 def _moment(text: str) -> datetime:

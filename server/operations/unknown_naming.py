@@ -108,6 +108,9 @@ def _named(
     photos = [_as_photo(service, number, each) for each in chosen]
     accepted = _enrolled(service, student, photos, mode, force)
     going = None if fields.rest == "forget" or fields.faces is UNSET else [each.id for each in chosen]
+    if going is not None:  # the rest would go on to tell the student apart, if it had been said to be not ours
+        service.gallery.store.unknowns.mark(number, "open")
+        service.gallery.anchors.look_again()
     erased = service.gallery.erase_unknown(number, going)
     return NamedPerson(accepted.student, len(photos), erased, accepted.warnings)
 

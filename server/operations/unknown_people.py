@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gallery.decision import Candidate
 from gallery.documents.erasure_list import Cause
 from gallery.documents.scoped_unknowns import place_of
-from gallery.documents.unknown_people import StoredUnknownFace, UnknownGroup, UnknownPlace, UnknownState
+from gallery.documents.unknown_people import StoredUnknownFace, UnknownGroup, UnknownOrder, UnknownPlace, UnknownState
 from gallery.unknowns.apart import join_groups, split_group
 from gallery.unknowns.resemblance import students_like
 from presente.errors import InvalidInput, NotFound
@@ -74,6 +74,10 @@ def kept_by(service: Service) -> UnknownFaces:
     return service.unknown_faces
 
 
+_HIDDEN: Mapping[UnknownOrder, str | int] = {"last_at": "", "visits": 0}
+"""Stands in cursors for the value that the list is sorted by, where the caller may not know it."""
+
+
 def unknowns_page(service: Service, parameters: UnknownListParameters) -> UnknownPage:
     """A page of cards.
 
@@ -83,12 +87,24 @@ def unknowns_page(service: Service, parameters: UnknownListParameters) -> Unknow
     """
     kept_by(service)
     limit, unknowns = parameters.limit, service.gallery.store.unknowns
-    found = unknowns.groups(parameters.state, parameters.order, parameters.place(), limit + 1)
+    found = unknowns.groups(parameters.state, parameters.order, _place(service, parameters), limit + 1)
     shown, following = found[:limit], None
-    if len(found) > limit:  # by all faces of the person, also where the caller sees a part of them
-        whole = service.gallery.whole.store.unknowns.group(shown[-1].id)
-        following = place_of(whole or shown[-1], parameters.order)
+    if len(found) > limit:
+        following = place_of(shown[-1], parameters.order)
+        if not service.gallery.scope.is_whole:  # the place is by all faces, of which the caller sees a part
+            following = UnknownPlace(_HIDDEN[parameters.order], following.id)
     return UnknownPage([_card(service, group, 1) for group in shown], following)
+
+
+def _place(service: Service, parameters: UnknownListParameters) -> UnknownPlace | None:
+    """After which card a page begins; None for the first page."""
+    place = parameters.place()
+    if place is None or place.value != _HIDDEN[parameters.order]:
+        return place
+    whole = service.gallery.whole.store.unknowns.group(place.id)
+    if whole is None:
+        raise InvalidInput("invalid_cursor", "The last card of the page before is gone.", "Begin without a cursor.")
+    return place_of(whole, parameters.order)
 
 
 def unknown_person(service: Service, number: int, parameters: UnknownParameters) -> UnknownPerson:

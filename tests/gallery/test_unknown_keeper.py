@@ -48,6 +48,34 @@ def cards(gallery: Gallery, state: str = "open") -> list[UnknownGroup]:
     return gallery.store.unknowns.groups(state, "visits", None, 99)  # type: ignore[arg-type]
 
 
+def test_a_look_of_another_class_or_session_shows_no_picture_of_it(gallery: Gallery) -> None:
+    keeper = UnknownKeeper(gallery)
+    for clase, session in (("IA-101", 1), ("IA-102", 2), ("IA-101", 1), ("IA-101", 3), ("", 0)):
+        keeper.keep(replace(seen(ANA, 1, worth=0.9), clase=clase, session=session))
+    (ana,) = cards(gallery)
+    faces = gallery.store.unknowns.faces(ana.id, 0, 9)
+    assert [(each.face.clase, each.face.session, each.face.looks) for each in faces] == [
+        ("IA-101", 1, 2),
+        ("IA-102", 2, 1),
+        ("IA-101", 3, 1),
+        ("", 0, 1),
+    ]
+
+
+def test_a_full_class_takes_no_place_of_another(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gallery.unknowns.keeper.MOST_FACES", 2)
+    keeper = UnknownKeeper(gallery)
+    for number, clase in enumerate(("IA-101", "IA-101", "IA-102", "IA-101")):
+        keeper.keep(replace(seen(ANA, 30 * number, worth=0.1 * number), clase=clase, session=number + 1))
+    (ana,) = cards(gallery)
+    faces = gallery.store.unknowns.faces(ana.id, 0, 9)
+    assert [(each.face.clase, round(each.face.worth, 1)) for each in faces] == [
+        ("IA-101", 0.3),
+        ("IA-101", 0.1),
+        ("IA-102", 0.2),
+    ]
+
+
 def test_strangers_become_cards_and_looks_of_a_visit_one_face(gallery: Gallery) -> None:
     keeper = UnknownKeeper(gallery)
     assert keeper.keep(seen(ANA, 0)) == "added"

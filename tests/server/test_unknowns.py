@@ -1,5 +1,7 @@
 """``/v1/unknowns``: strangers become cards, and what a person says of a card holds."""
 
+import base64
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -103,6 +105,20 @@ def test_what_the_model_missed_becomes_a_template_once_a_person_has_said_so(seen
     assert (merged["photos"], merged["erased"], merged["student"]["images"]) == (1, 1, 2)
     assert who(client, 4, 4) == "A9001" and seen.cards() == []
     problem(client.post("/v1/unknowns/1/merge", json={"matricula": "none"}), 404, "student_not_found")
+
+
+@on_sqlite
+def test_who_was_not_ours_and_is_named_is_known(seen: Corridor) -> None:
+    client = seen.client
+    for view in (0, 1):
+        seen.see(1, view)
+    (card,) = seen.cards()
+    first = client.get(f"/v1/unknowns/{card['id']}").get_json()["faces"][0]["id"]
+    client.patch(f"/v1/unknowns/{card['id']}", json={"state": "not_ours"})
+    problem(client.post(f"/v1/unknowns/{card['id']}/enrol", json=NEW | {"matricula": ""}), 400, "missing_field")
+    assert [each["id"] for each in seen.cards(state="not_ours")] == [card["id"]]  # nothing was done
+    assert client.post(f"/v1/unknowns/{card['id']}/enrol", json=NEW | {"faces": [first]}).status_code == 201
+    assert [each["id"] for each in seen.cards()] == [card["id"]] and who(client, 1, 1) == "A9001"
 
 
 @on_sqlite
@@ -285,6 +301,15 @@ def test_a_teacher_sees_whom_the_own_classes_showed(gallery: Gallery, sample_pac
             whole = next(each for each in everyone if each["visits"] == 3)
             assert len(everyone) == 3 and card["id"] == whole["id"] and whole["clases"] == [own, other]
             assert (card["visits"], card["clases"], card["last_at"]) == (1, [own], whole["first_at"])
+            seen.see(4, 0, own)
+            for order in ("last_at", "visits"):
+                query = f"/v1/unknowns?limit=1&order={order}"
+                first = client.get(query, headers=keys["teacher"]).get_json()
+                following = base64.urlsafe_b64decode(first["next_cursor"])
+                assert b"2026" not in following and json.loads(following)[1] in ("", 0)  # nothing of other classes
+                second = client.get(f"{query}&cursor={first['next_cursor']}", headers=keys["teacher"]).get_json()
+                ids = [each["id"] for each in (*first["unknowns"], *second["unknowns"])]
+                assert card["id"] in ids and len(set(ids)) == 2 and second["next_cursor"] is None
             page = client.get(f"/v1/unknowns/{card['id']}", headers=keys["teacher"]).get_json()
             (face,) = page["faces"]
             assert page["unknown"]["visits"] == 1 and face["clase"] == own
