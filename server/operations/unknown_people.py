@@ -17,6 +17,8 @@ from server.requests.unknowns import UnknownChanges, UnknownListParameters, Unkn
 from server.service import Service
 from server.unknown_faces import UnknownFaces
 
+MOST_NOTE = 500
+"""Characters of a note, as requests have it."""
 _CANDIDATES = 3
 """Students whom one person is said to resemble."""
 
@@ -173,15 +175,28 @@ def change(service: Service, number: int, changes: UnknownChanges) -> UnknownCar
 
 
 def join(service: Service, number: int, other: int) -> UnknownCard:
-    """Make one card of two that show the same person; ``other`` is gone.
+    """Make one card of two that show the same person; ``other`` is gone. What was said of either card holds.
 
     Raises:
-        InvalidInput: ``same_unknown_person``.
+        InvalidInput: ``same_unknown_person``; ``invalid_field`` when the notes of both are too long for one.
     """
-    group_of(service, number)
+    keep = group_of(service, number)
     if number == other:
         raise InvalidInput("same_unknown_person", f"Card {number} was named twice.", "Name two cards.", "other")
-    group_of(service, other)
+    gone = group_of(service, other)
+    said: UnknownState = "not_ours" if "not_ours" in (keep.state, gone.state) else "open"
+    notes = [keep.note] if gone.note in keep.note else [keep.note, gone.note]
+    note = " / ".join(filter(None, notes))
+    if len(note) > MOST_NOTE:
+        raise InvalidInput(
+            "invalid_field",
+            f"The notes of both cards have {len(note)} characters together.",
+            f"Shorten one: a card has a note of {MOST_NOTE} at most.",
+            "other",
+        )
+    if (said, note) != (keep.state, keep.note):
+        service.gallery.store.unknowns.mark(number, said, note)
+    service.gallery.anchors.look_again()
     if not join_groups(service.gallery.store, number, other):
         raise person_not_found(other)
     return unknown_card(service, number)

@@ -132,7 +132,7 @@ def merge(number: int, parameters: EnrolmentParameters, body: UnknownMergeFields
 
 @bp.post("/<int:number>/join")
 @needs(Permission.MANAGE)
-@answers(UnknownCardJson, refuses=_ONE | {"same_unknown_person"})
+@answers(UnknownCardJson, refuses=_ONE | {"invalid_field", "same_unknown_person"})
 @logged(
     AccessAction.UNKNOWN_CHANGED, detail=lambda asked, reply: f"{_person(asked, reply)} joined={asked['body'].other}"
 )

@@ -122,6 +122,21 @@ def test_who_was_not_ours_and_is_named_is_known(seen: Corridor) -> None:
 
 
 @on_sqlite
+def test_what_was_said_of_two_cards_holds_of_the_one_they_become(seen: Corridor) -> None:
+    client = seen.client
+    seen.see(1)
+    seen.see(2)
+    one, other = (card["id"] for card in seen.cards())
+    client.patch(f"/v1/unknowns/{one}", json={"note": "a" * 490})
+    client.patch(f"/v1/unknowns/{other}", json={"state": "not_ours", "note": "cartero de la tarde"})
+    problem(client.post(f"/v1/unknowns/{one}/join", json={"other": other}), 400, "invalid_field")
+    assert len(seen.cards()) == len(seen.cards(state="not_ours")) == 1
+    client.patch(f"/v1/unknowns/{one}", json={"note": "azul"})
+    joined = client.post(f"/v1/unknowns/{one}/join", json={"other": other}).get_json()
+    assert (joined["note"], joined["state"], joined["visits"]) == ("azul / cartero de la tarde", "not_ours", 2)
+
+
+@on_sqlite
 def test_some_faces_become_photos_and_the_rest_stays_or_goes(seen: Corridor) -> None:
     client = seen.client
     enrol(client, ANA)
