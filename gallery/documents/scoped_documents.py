@@ -185,6 +185,10 @@ class ScopedAttendance:
         self._check_writing(entry.clase)
         return self._entries.add_participation(entry)
 
+    def participations(self, which: EntryFilter) -> list[StoredParticipation]:
+        """All participations of the scope that a filter chooses, counted or not, with those that withdraw others."""
+        return self._entries.participations(self._narrowed(which))
+
     def participations_after(
         self, which: EntryFilter, after: int, limit: int, history: bool = False
     ) -> list[StoredParticipation]:
