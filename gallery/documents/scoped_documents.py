@@ -186,7 +186,7 @@ class ScopedAttendance:
         return self._entries.add_participation(entry)
 
     def participations(self, which: EntryFilter) -> list[StoredParticipation]:
-        """All participations of the scope that a filter chooses, counted or not, with those that withdraw others."""
+        """Participations of the scope, in the order in which they were added."""
         return self._entries.participations(self._narrowed(which))
 
     def participations_after(

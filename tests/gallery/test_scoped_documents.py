@@ -9,6 +9,8 @@ from gallery.documents.attendance import EntryFilter
 from gallery.documents.protocol import AttendanceStore, DocumentStore
 from gallery.documents.scope import WHOLE_SCHOOL, Scope
 from gallery.documents.scoped_documents import ScopedAttendance, ScopedDocuments
+from gallery.documents.scoped_sessions import ScopedSessionPhotos
+from gallery.documents.session_store import SessionPhotoStore
 from gallery.documents.values import Enrolment, Student
 from gallery.gallery import Gallery
 from presente.errors import Forbidden, NotFound
@@ -114,6 +116,14 @@ def test_what_knows_of_no_scope_is_not_there(school: Gallery) -> None:
         with pytest.raises(AttributeError):
             getattr(part.store, name)
     assert part.whole is school and school.within(WHOLE_SCHOOL) is school and part.within(WHOLE_SCHOOL) is school
+
+
+def test_only_what_a_part_must_not_do_with_attendance_is_missing() -> None:
+    whole = {name for name, _ in inspect.getmembers(AttendanceStore, inspect.isfunction) if not name.startswith("_")}
+    of_the_school = {"entries_since", "last_numbers", "drop_faces", "miscounted", "recount"}
+    assert whole - set(dir(ScopedAttendance)) == of_the_school
+    photos = {name for name, _ in inspect.getmembers(SessionPhotoStore, inspect.isfunction) if not name.startswith("_")}
+    assert photos - set(dir(ScopedSessionPhotos)) == {"drop"}
 
 
 @pytest.mark.parametrize(

@@ -530,6 +530,19 @@ def test_each_role_sees_its_part(people: dict[str, FlaskClient]) -> None:
     problem(say(teacher, number, matricula=next(iter(strange))), 404, "student_not_found")
 
 
+def test_a_teacher_corrects_and_takes_back_in_the_own_classes(people: dict[str, FlaskClient]) -> None:
+    teacher = people["teacher"]
+    number = begin(teacher, fecha=DAY)
+    send(teacher, number)
+    absent = next(each for each, status in roll(teacher, number).items() if status == "absent")
+    assert say(teacher, number, matricula=absent, status="excused").status_code == 200
+    assert say(teacher, number, photo=1, face=1).status_code == 200
+    assert roll(teacher, number)[absent] == "excused"
+    for what in ({"entry": line_of(teacher, number, absent)["entry"]}, {"photo": 1}):
+        assert teacher.post(f"/v1/sessions/{number}/undo", json=what).status_code == 200
+    assert set(roll(teacher, number).values()) == {"absent"}
+
+
 def test_a_server_starts_with_the_setting_and_keeps_nothing(serve: Serve, sample_gallery: None) -> None:
     running = serve(PRESENTE_SESSION_PHOTOS="never")
     made = running.ask("/v1/sessions", json.dumps({"clase": CLASS}).encode(), "application/json")
