@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from gallery.documents.erasure_list import AGAIN, Erasure, standing, united
+from gallery.documents.erasure_list import AGAIN, OF_FACES, Erasure, standing, united
 from gallery.documents.note_store import RESTORED_UP_TO
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.values import Student
@@ -44,8 +44,9 @@ def apply_erasures(store: DocumentStore, entries: Sequence[Erasure], forget: For
     holds = {entry.mark for entry in standing(new)}
     replay = _Replay(store, forget)
     replay.unknown_faces = store.unknowns.erase([each.subject for each in new if each.kind == "unknown_face"], AGAIN)
+    store.negatives.erase([each.subject for each in new if each.kind == "negative"], AGAIN)
     for entry in new:
-        if entry.mark in holds and entry.kind != "unknown_face":
+        if entry.mark in holds and entry.kind not in OF_FACES:
             replay.carry_out(entry)
         store.erasures.add([entry])
     return ReplayedErasures(len(new), replay.students, replay.merged, replay.photos, replay.unknown_faces)

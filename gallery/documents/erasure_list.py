@@ -19,12 +19,22 @@ from gallery.documents.values import Consent
 from presente.errors import InvalidInput
 
 ErasureKind = Literal[
-    "student", "photo", "merged", "withdrawn", "brought_back", "consent_ended", "consent_given", "unknown_face"
+    "student",
+    "photo",
+    "merged",
+    "withdrawn",
+    "brought_back",
+    "consent_ended",
+    "consent_given",
+    "unknown_face",
+    "negative",
 ]
 """``brought_back`` is no erasure: it takes the earlier ones of a student back. From ``consent_ended`` on a student is
 not recognised, until ``consent_given`` takes it back."""
 NO_ERASURES: tuple[ErasureKind, ...] = ("brought_back", "consent_ended", "consent_given")
 """The kinds of entries by which nothing was erased for good."""
+OF_FACES: tuple[ErasureKind, ...] = ("unknown_face", "negative")
+"""The kinds of entries whose number is not a student's."""
 ErasedBy = Literal["student", "withdrawn"]
 
 
@@ -55,7 +65,8 @@ class Erasure:
         mark: random, 32 hexadecimal digits; entries of two lists that have the same mark are one.
         at: the moment, UTC, ISO, to the millisecond.
         kind: what was erased.
-        subject: id of the student; of a merge, of the one who is gone; of an unknown face, its own.
+        subject: id of the student; of a merge, of the one who is gone; of an unknown face or a negative
+            example, its own.
         asked: whether the person asked for it.
         photo: of a photo, HMAC-SHA256 of its SHA-256 with the mark as the key; otherwise empty.
         into: id of the student with whom the student was merged, or who was given the photo; otherwise 0.
@@ -76,8 +87,8 @@ class Erasure:
         return self.kind == "photo" and hmac.compare_digest(self.photo, _photo_digest(self.mark, sha256))
 
     def is_of_student(self, subject: int) -> bool:
-        """Whether the entry is about a student: ids of unknown faces are numbers of their own."""
-        return self.kind != "unknown_face" and self.subject == subject
+        """Whether the entry is about a student: unknown faces and negative examples have numbers of their own."""
+        return self.kind not in OF_FACES and self.subject == subject
 
     def to_json(self) -> str:
         """One line of text."""
@@ -137,6 +148,15 @@ def erased_unknown_faces(faces: Iterable[int], cause: Cause) -> list[Erasure]:
     return [
         Erasure(secrets.token_hex(16), _now(), "unknown_face", int(face), cause.asked)
         for face in sorted(faces)
+        if cause.listed
+    ]
+
+
+def erased_negatives(ids: Iterable[int], cause: Cause) -> list[Erasure]:
+    """The entries of negative examples that are erased, now."""
+    return [
+        Erasure(secrets.token_hex(16), _now(), "negative", int(number), cause.asked)
+        for number in sorted(ids)
         if cause.listed
     ]
 

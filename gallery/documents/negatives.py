@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gallery.documents.erasure_list import NOT_ASKED, Cause
 from gallery.documents.values import TemplateBatch
 
 NegativeSource = Literal["attendance", "identify"]
@@ -90,5 +91,5 @@ class NegativeStore(Protocol):
     def count(self) -> int:
         """How many examples there are."""
 
-    def erase(self, ids: Sequence[int]) -> int:
-        """Erase examples, so that no page of the store contains them; how many existed."""
+    def erase(self, ids: Sequence[int], cause: Cause = NOT_ASKED) -> int:
+        """Erase examples, so that no page of the store contains them, and list them as erased; how many existed."""

@@ -19,6 +19,7 @@ from gallery.documents.erasure_list import (
     standing,
     united,
 )
+from gallery.documents.negatives import Negative, of_entry
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.values import Consent, Enrolment
 from gallery.erasure_replay import apply_erasures
@@ -258,6 +259,26 @@ def test_erased_unknown_faces_do_not_come_back(store: DocumentStore, older: Docu
     assert list(known_faces(older)) == list(known_faces(store)) == [numbers[0], numbers[3]]
     assert matriculas(older) == ["A1", "A2", "A3"]
     assert apply_erasures(older, store.erasures.entries()).unknown_faces == 0
+    older.close()
+
+
+def test_erased_negative_examples_do_not_come_back(store: DocumentStore, older: DocumentStore) -> None:
+    for view in (store, older):
+        fill(view)
+        subject = view.student("A1").id  # type: ignore[union-attr]
+        for number, vector in enumerate(vectors(3), 1):
+            view.negatives.add(
+                Negative(subject, of_entry(number), vector, PACK, "2026-11-20T09:00:00+00:00", "attendance")
+            )
+    ids = [each.id for each in store.negatives.of(subject)]
+    assert [each.id for each in older.negatives.of(subject)] == ids
+    assert store.negatives.erase([ids[1], 999]) == 1
+    assert [(each.kind, each.subject) for each in store.erasures.entries()] == [("negative", ids[1])]
+    done = apply_erasures(older, store.erasures.entries())
+    assert (done.entries, done.students) == (1, 0)
+    assert [each.id for each in older.negatives.of(subject)] == [ids[0], ids[2]]
+    assert len(older.erasures.entries()) == 1
+    assert matriculas(older) == ["A1", "A2", "A3"]
     older.close()
 
 

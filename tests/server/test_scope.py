@@ -231,6 +231,14 @@ def test_a_teacher_does_everything_in_the_own_class(teacher: FlaskClient) -> Non
         problem(teacher.open(path, method=method), 403, "role_not_enough")
 
 
+def test_a_teacher_states_and_undoes_in_a_session(teacher: FlaskClient, admin: FlaskClient) -> None:
+    path = f"/v1/sessions/{session_of(admin, CLASS)}"
+    said = teacher.post(f"{path}/entries", json={"matricula": HERE[0], "status": "absent"})
+    assert said.status_code < 300, said.get_json()
+    undone = teacher.post(f"{path}/undo", json={"photo": 1})
+    assert undone.status_code == 200, undone.get_json()
+
+
 def test_a_face_of_another_class_is_off_roster_and_has_no_name(teacher: FlaskClient, admin: FlaskClient) -> None:
     path = f"/v1/attendance?clase={CLASS}&fecha={DAY}"
     for client, known in ((admin, True), (teacher, False)):

@@ -11,9 +11,11 @@ from bson import Int64
 from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import DuplicateKeyError
 
+from gallery.documents.erasure_list import NOT_ASKED, Cause, erased_negatives
 from gallery.documents.foreign_documents import Document
 from gallery.documents.mongo.connection import MongoConnection
 from gallery.documents.mongo.data_keys import MongoSeals, sealed_value, with_key
+from gallery.documents.mongo.erasures import MongoErasures
 from gallery.documents.mongo.sequence import MongoSequence
 from gallery.documents.mongo.shapes import missing_subjects
 from gallery.documents.negatives import MOST_OF_ONE, Negative, StoredNegative, batch_of
@@ -27,11 +29,14 @@ _PAGE = 4096
 class MongoNegatives:
     """A :class:`gallery.documents.negatives.NegativeStore` on the database of a MongoDB store."""
 
-    def __init__(self, connection: MongoConnection, sequence: MongoSequence, seals: MongoSeals) -> None:
+    def __init__(
+        self, connection: MongoConnection, sequence: MongoSequence, seals: MongoSeals, erasures: MongoErasures
+    ) -> None:
         self._connection = connection
         self._db = connection.db
         self._sequence = sequence
         self._seals = seals
+        self._erasures = erasures
 
     def prepare(self) -> None:
         """Create the indexes."""
@@ -117,9 +122,12 @@ class MongoNegatives:
         with self._connection.calls():
             return int(self._db.negatives.count_documents({}))
 
-    def erase(self, ids: Sequence[int]) -> int:
+    def erase(self, ids: Sequence[int], cause: Cause = NOT_ASKED) -> int:
         with self._connection.calls():
-            gone = self._db.negatives.delete_many({"_id": {"$in": [Int64(each) for each in ids]}})
+            which = {"_id": {"$in": [Int64(each) for each in ids]}}
+            there = [int(each["_id"]) for each in self._db.negatives.find(which, {"_id": 1})]
+            self._erasures.put(erased_negatives(there, cause))  # first: what is not listed would come back
+            gone = self._db.negatives.delete_many(which)
             return int(gone.deleted_count)
 
     # -- for other parts of the store, inside their calls -----------------------------------------------------------

@@ -157,7 +157,7 @@ class MongoStore:
         self._erasures.prepare()
         self._unknowns = MongoUnknowns(self._connection, self._sequence, self._attempts, self._erasures, self._seals)
         self._unknowns.prepare()
-        self._negatives = MongoNegatives(self._connection, self._sequence, self._seals)
+        self._negatives = MongoNegatives(self._connection, self._sequence, self._seals, self._erasures)
         self._negatives.prepare()
         about = self._attendance, self._request_keys, self._access, self._access_log
         parts = *about, self._session_photos, self._findings, self._erasures, self._negatives, self._seals

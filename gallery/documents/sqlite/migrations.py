@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable
 
 from gallery.documents.sqlite.job_schema import m012_jobs
-from gallery.documents.sqlite.negatives import m017_negatives
+from gallery.documents.sqlite.negatives import m017_negatives, m018_negatives_erased
 from gallery.documents.sqlite.privacy_schema import m014_privacy
 from gallery.documents.sqlite.seal_schema import m013_data_keys
 from gallery.documents.sqlite.session_schema import m010_sessions
@@ -297,6 +297,7 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     m015_waiting,
     m016_unknown_people,
     m017_negatives,
+    m018_negatives_erased,
 )
 
 

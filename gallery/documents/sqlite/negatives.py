@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from gallery.documents.erasure_list import NOT_ASKED, Cause, erased_negatives
 from gallery.documents.negatives import MOST_OF_ONE, Negative, StoredNegative, batch_of
 from gallery.documents.seals import Sealer, negative_seal, of_student
 from gallery.documents.sqlite.data_keys import sealer
+from gallery.documents.sqlite.erasures import list_erasures
 from gallery.documents.values import TemplateBatch
 
 _OpenConnection = Callable[[], AbstractContextManager[sqlite3.Connection]]
@@ -35,6 +37,27 @@ def m017_negatives(db: sqlite3.Connection) -> None:
             key INTEGER,
             UNIQUE (student, about))""",
         "CREATE INDEX negatives_in_the_clear ON negatives (student) WHERE key IS NULL",
+    ):
+        db.execute(statement)
+
+
+def m018_negatives_erased(db: sqlite3.Connection) -> None:
+    """The erasure list has negative examples, too."""
+    for statement in (
+        """CREATE TABLE erasures_of_all (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            mark TEXT NOT NULL UNIQUE,
+            at TEXT NOT NULL,
+            kind TEXT NOT NULL CHECK (kind IN
+                ('student', 'photo', 'merged', 'withdrawn', 'brought_back', 'consent_ended', 'consent_given',
+                'unknown_face', 'negative')),
+            subject INTEGER NOT NULL,
+            asked INTEGER NOT NULL,
+            photo TEXT NOT NULL,
+            into_subject INTEGER NOT NULL)""",
+        "INSERT INTO erasures_of_all SELECT * FROM erasures ORDER BY number",
+        "DROP TABLE erasures",
+        "ALTER TABLE erasures_of_all RENAME TO erasures",
     ):
         db.execute(statement)
 
@@ -86,13 +109,15 @@ class SqliteNegatives:
         with self._reading() as db:
             return int(db.execute("SELECT count(*) FROM negatives").fetchone()[0])
 
-    def erase(self, ids: Sequence[int]) -> int:
+    def erase(self, ids: Sequence[int], cause: Cause = NOT_ASKED) -> int:
         which = (json.dumps([int(each) for each in ids]),)
         with self._writing() as db:
-            gone = db.execute("DELETE FROM negatives WHERE id IN (SELECT value FROM json_each(?))", which).rowcount
+            query = "DELETE FROM negatives WHERE id IN (SELECT value FROM json_each(?)) RETURNING id"
+            gone = [int(row[0]) for row in db.execute(query, which).fetchall()]
+            list_erasures(db, erased_negatives(gone, cause))
         if gone:
             self._empty_log()
-        return gone
+        return len(gone)
 
 
 def merge_negatives(db: sqlite3.Connection, source: int, target: int) -> None:
