@@ -15,9 +15,6 @@ from gallery.documents.attendance import Attendance, EntryKey, StoredAttendance
 from gallery.documents.attendance_rules import ATTENDED, latest
 from gallery.documents.session_rules import standing
 
-_SAY_NO_NAME = frozenset({"withdrawn", "rejected"})
-"""What a person says of a face that is not the student's."""
-
 
 @dataclass(frozen=True, slots=True)
 class JudgedFace:
@@ -26,8 +23,8 @@ class JudgedFace:
     Attributes:
         made: the first entry about the student that the face made.
         refuted: whether a person said that the face is not the student's, and that was not taken back.
-        pictured: whether it may be a picture of the student, and no person named somebody else for it. Then the
-            student's own face is as much like it.
+        pictured: whether it may be a picture of the student. Then the student's own face is as much like it, also
+            where a person named who held it up.
     """
 
     made: StoredAttendance
@@ -51,8 +48,6 @@ def judged_faces(entries: Sequence[StoredAttendance]) -> list[JudgedFace]:
         if stored.entry.subject is not None:
             of_each.setdefault(stored.entry.subject, []).append(stored)
     held = {subject: standing(about) for subject, about in of_each.items()}
-    by_hand = [each for stand in held.values() for each in stand if each.entry.source == "hand"]
-    named = {place_of(each) for each in by_hand if each.entry.status not in _SAY_NO_NAME}
     judged = []
     for subject, about in of_each.items():
         made: dict[tuple[int, int], StoredAttendance] = {}
@@ -60,10 +55,7 @@ def judged_faces(entries: Sequence[StoredAttendance]) -> list[JudgedFace]:
             if each.entry.face is not None:
                 made.setdefault(place_of(each), each)
         refuted = _ruled_out(held[subject])
-        judged += [
-            JudgedFace(each, place in refuted, may_be_picture(each.entry) and place not in named)
-            for place, each in made.items()
-        ]
+        judged += [JudgedFace(each, place in refuted, may_be_picture(each.entry)) for place, each in made.items()]
     return judged
 
 

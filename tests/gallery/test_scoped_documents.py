@@ -140,15 +140,6 @@ def test_its_methods_are_those_of_a_store(part: type, whole: type) -> None:
         assert given.parameters == asked and given.return_annotation == declared.return_annotation, name
 
 
-LEFT_OUT = {"entries_since", "last_numbers", "drop_faces", "miscounted", "recount"}
-"""What no request asks of attendance: followers, the retention and the checks do, on the whole store."""
-
-
-def test_only_what_no_request_asks_of_attendance_is_missing() -> None:
-    known = {name for name, _ in inspect.getmembers(AttendanceStore, inspect.isfunction) if not name.startswith("_")}
-    assert {name for name in known if not hasattr(ScopedAttendance, name)} == LEFT_OUT
-
-
 def test_participations_are_those_of_the_scope(school: Gallery) -> None:
     found = school.within(Scope(frozenset({"y"}))).store.attendance.participations(EntryFilter())
     assert [each.entry.clase for each in found] == ["y", "y"]

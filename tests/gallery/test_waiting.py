@@ -181,12 +181,21 @@ def test_who_is_rejected_stays_so_for_pictures_and_comes_in_person(log: SessionL
     assert live.status == "present" and roll(log, session)["Ana"] == "present"
 
 
-def test_who_is_someone_else_stays_someone_else_in_person(log: SessionLog, session: StoredSession) -> None:
-    photo(log, session, judged("attack", 0.6))
+def test_a_picture_of_ana_teaches_nothing_about_her_whoever_held_it_up(log: SessionLog, session: StoredSession) -> None:
+    photo(log, session, judged("attack", 0.9))
     log.settle_face(session.id, FaceStatement(1, 1, "Luz", "present"))
     assert roll(log, session) == ABSENT | {"Luz": "present"}
-    (live,) = photo(log, session, judged("live", 0.6))
-    assert live.status == "unknown" and roll(log, session) == ABSENT | {"Luz": "present"}
+    assert log.gallery.store.negatives.count() == 0
+    (live,) = photo(log, session, judged("live", 0.9))
+    assert live.status == "present" and roll(log, session)["Ana"] == "present"
+
+
+def test_a_live_face_that_is_someone_else_is_remembered(log: SessionLog, session: StoredSession) -> None:
+    photo(log, session, judged("live", 0.6))
+    log.settle_face(session.id, FaceStatement(1, 1, "Luz", "present"))
+    assert roll(log, session) == ABSENT | {"Luz": "present"}
+    (again,) = photo(log, session, judged("live", 0.6))
+    assert again.status == "unknown" and roll(log, session) == ABSENT | {"Luz": "present"}
 
 
 def test_a_person_says_whom_the_face_shows(log: SessionLog, session: StoredSession) -> None:
