@@ -439,12 +439,12 @@ class Readiness(Reply, frozen=True, kw_only=True):
         return self.status == "ready"
 
 
-def _describe(kind: type[Struct]) -> None:
+def describe(kind: type[Struct]) -> None:
     """Let msgspec describe a type and those that were derived from it while one thread runs: two that parse a type
     first at the same time crash the process (msgspec 0.22.0)."""
     Decoder(kind)
     for derived in kind.__subclasses__():
-        _describe(derived)
+        describe(derived)
 
 
-_describe(Reply)
+describe(Reply)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .replies import EnrolmentWarning, Reply, Student
+from .replies import EnrolmentWarning, Reply, Student, describe
 
 
 class ResembledStudent(Reply, frozen=True, kw_only=True):
@@ -101,3 +101,6 @@ class Forgotten(Reply, frozen=True, kw_only=True):
     request_id: str
     faces: int
     threshold: float
+
+
+describe(Reply)

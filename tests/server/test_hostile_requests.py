@@ -288,6 +288,8 @@ def test_every_route_takes_little_unless_it_says_so() -> None:
         "/v1/verify",
         "/v1/students",
         "/v1/students/<matricula>/images",
+        "/v1/students/<matricula>/negatives",
+        "/v1/unknowns/forget",
         "/v1/sessions/<int:number>/photos",
         "/v1/sessions/<int:number>/video",
         "/v1/attendance",

@@ -96,6 +96,7 @@ def requests(admin: FlaskClient) -> list[tuple[str, str, dict[str, Any]]]:
         *[("GET", f"/v1/students/{each}/negatives", {}) for each in (HERE[0], stranger)],
         ("POST", f"/v1/students/{stranger}/negatives", {"data": GROUP, "headers": JPEG}),
         ("DELETE", f"/v1/students/{stranger}/negatives/1", {}),
+        *[("GET", f"/v1/unknowns{part}", {}) for part in ("", "?order=visits", "/1", "/1/faces/1/picture")],
         *[("GET", f"/v1/students?sort={order}&without_consent=true", {}) for order in ("nombre", "-clase", "photos")],
         *[("GET", f"/v1/{name}?matricula={stranger}", {}) for name in ("attendance", "participations")],
         *[("GET", f"/v1/{name}?fecha={DAY}&history=true", {}) for name in ("attendance", "participations")],

@@ -36,6 +36,7 @@ IMPORTS = "from server.imports.values import ImportPlan, ImportRun, RowOutcome"
 CLIENT = """
 from client.errors import _ProblemJson
 from client.replies import Reply
+import client.unknown_replies
 """
 
 
