@@ -37,7 +37,7 @@ def calibrate_liveness(bpcer: float, bona_fide: Path, settings: Settings, output
     """
     liveness_rates.check_bpcer(bpcer)
     photos = read_bona_fide(bona_fide)
-    _check_enough(len(photos), len({photo.person for photo in photos}), bpcer, "")
+    _check_enough(len(photos), len({photo.person for photo in photos}), bpcer, None)
     reader = composition.open_liveness_reader(settings)
     experiment = Experiment(settings, output, reader)
     with output.bar(len(photos), "photo") as progress:
@@ -92,19 +92,21 @@ def calibration_of(judged: list[JudgedPresentation], bpcer: float, pack: str) ->
     )
 
 
-def _check_enough(photos: int, people: int, bpcer: float, reasons: str) -> None:
+def _check_enough(photos: int, people: int, bpcer: float, reasons: str | None) -> None:
+    """Refuse too few photos or people; ``reasons``: why others could not be judged, None before any was."""
+    are = "are there" if reasons is None else "can be judged"
     without = f" ({reasons})" if reasons else ""
     if photos < photos_needed(bpcer):
         raise InvalidInput(
             "too_few_photos",
-            f"{photos} photos of live people can be judged{without}, and BPCER {bpcer:g} needs {photos_needed(bpcer)}.",
+            f"{photos} photos of live people {are}{without}, and BPCER {bpcer:g} needs {photos_needed(bpcer)}.",
             "Give more photos, taken as the service will take them, with some background around the face; or ask for a "
             "higher rate.",
         )
     if people < FEWEST_PEOPLE:
         raise InvalidInput(
             "too_few_people",
-            f"The photos that can be judged{without} are of {people} people, and {FEWEST_PEOPLE} are needed.",
+            f"The photos that {are}{without} are of {people} people, and {FEWEST_PEOPLE} are needed.",
             "Give photos of more people: one folder per person, or single files of different people.",
         )
 
