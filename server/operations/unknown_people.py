@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gallery.decision import Candidate
 from gallery.documents.erasure_list import Cause
 from gallery.documents.scoped_unknowns import place_of
-from gallery.documents.unknown_people import StoredUnknownFace, UnknownGroup, UnknownOrder, UnknownPlace, UnknownState
+from gallery.documents.unknown_people import StoredUnknownFace, UnknownGroup, UnknownPlace, UnknownState
 from gallery.unknowns.apart import join_groups, split_group
 from gallery.unknowns.resemblance import students_like
 from presente.errors import InvalidInput, NotFound
@@ -40,10 +40,10 @@ class UnknownCard:
 
 @dataclass(frozen=True, slots=True)
 class UnknownPage:
-    """A page of cards, and the place after which the next one begins; None after the last."""
+    """A page of cards, and the id of the card after which the next one begins; 0 after the last."""
 
     cards: Sequence[UnknownCard]
-    following: UnknownPlace | None
+    following: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +76,6 @@ def kept_by(service: Service) -> UnknownFaces:
     return service.unknown_faces
 
 
-_HIDDEN: Mapping[UnknownOrder, str | int] = {"last_at": "", "visits": 0}
-"""Stands in cursors for the value that the list is sorted by, where the caller may not know it."""
-
-
 def unknowns_page(service: Service, parameters: UnknownListParameters) -> UnknownPage:
     """A page of cards.
 
@@ -90,20 +86,18 @@ def unknowns_page(service: Service, parameters: UnknownListParameters) -> Unknow
     kept_by(service)
     limit, unknowns = parameters.limit, service.gallery.store.unknowns
     found = unknowns.groups(parameters.state, parameters.order, _place(service, parameters), limit + 1)
-    shown, following = found[:limit], None
-    if len(found) > limit:
-        following = place_of(shown[-1], parameters.order)
-        if not service.gallery.scope.is_whole:  # the place is by all faces, of which the caller sees a part
-            following = UnknownPlace(_HIDDEN[parameters.order], following.id)
-    return UnknownPage([_card(service, group, 1) for group in shown], following)
+    following = found[limit - 1].id if len(found) > limit else 0
+    return UnknownPage([_card(service, group, 1) for group in found[:limit]], following)
 
 
 def _place(service: Service, parameters: UnknownListParameters) -> UnknownPlace | None:
-    """After which card a page begins; None for the first page."""
-    place = parameters.place()
-    if place is None or place.value != _HIDDEN[parameters.order]:
-        return place
-    whole = service.gallery.whole.store.unknowns.group(place.id)
+    """After which card a page begins; None for the first page. The place is by all faces of the card, and a cursor has
+    the card's id alone: the caller may see a part of the faces."""
+    number = parameters.after()
+    if number == 0:
+        return None
+    seen = service.gallery.store.unknowns.group(number)
+    whole = None if seen is None else service.gallery.whole.store.unknowns.group(number)
     if whole is None:
         raise InvalidInput("invalid_cursor", "The last card of the page before is gone.", "Begin without a cursor.")
     return place_of(whole, parameters.order)
@@ -185,7 +179,7 @@ def join(service: Service, number: int, other: int) -> UnknownCard:
         raise InvalidInput("same_unknown_person", f"Card {number} was named twice.", "Name two cards.", "other")
     gone = group_of(service, other)
     said: UnknownState = "not_ours" if "not_ours" in (keep.state, gone.state) else "open"
-    notes = [keep.note] if gone.note in keep.note else [keep.note, gone.note]
+    notes = [keep.note] if gone.note == keep.note else [keep.note, gone.note]
     note = " / ".join(filter(None, notes))
     if len(note) > MOST_NOTE:
         raise InvalidInput(

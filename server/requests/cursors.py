@@ -13,7 +13,6 @@ import msgspec
 from gallery.documents.attendance import ListPosition
 from gallery.documents.class_sessions import SessionPosition
 from gallery.documents.student_lists import StudentOrder, StudentPlace
-from gallery.documents.unknown_people import UnknownOrder, UnknownPlace
 from presente.errors import InvalidInput, shown
 from server.requests import json_parser
 
@@ -69,12 +68,6 @@ def import_place(parameters: _HasCursor) -> tuple[str, str] | None:
     """When and which the import was after which a page begins, the latest first; None for the beginning."""
     found = _place(parameters, (str, str))
     return None if found is None else (found[0], found[1])
-
-
-def unknown_place(parameters: _HasCursor, order: UnknownOrder) -> UnknownPlace | None:
-    """The place after which a page of unknown people begins; None for the beginning."""
-    found = _place(parameters, (str if order == "last_at" else int, int))
-    return None if found is None else UnknownPlace(*found)
 
 
 def number_place(parameters: _HasCursor) -> int:

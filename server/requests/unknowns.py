@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from gallery.documents.unknown_people import UnknownOrder, UnknownPlace, UnknownState
+from gallery.documents.unknown_people import UnknownOrder, UnknownState
 from presente.face_json import JsonObject
-from server.requests.cursors import number_place, unknown_place
+from server.requests.cursors import number_place
 from server.requests.fields import LONGEST_PAGE, Cursor, NamedStudent, Note, rules
 from server.requests.students import EnrolmentFields
 
@@ -39,13 +39,13 @@ class UnknownListParameters(JsonObject, frozen=True, kw_only=True):
     limit: CardsPerPage = 24
     cursor: Cursor | None = None
 
-    def place(self) -> UnknownPlace | None:
-        """After which card the page begins; None for the first page.
+    def after(self) -> int:
+        """The id of the card after which the page begins; 0 for the first page.
 
         Raises:
             InvalidInput: ``invalid_cursor``.
         """
-        return unknown_place(self, self.order)
+        return number_place(self)
 
 
 class UnknownParameters(JsonObject, frozen=True, kw_only=True):

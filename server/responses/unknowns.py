@@ -115,10 +115,9 @@ def picture_address(number: int, face: int) -> str:
 
 def unknown_list_reply(found: UnknownPage, parameters: UnknownListParameters) -> UnknownListReply:
     """A page of unknown people."""
-    place = found.following
     return UnknownListReply(
         unknowns=[unknown_card_json(card) for card in found.cards],
-        next_cursor=None if place is None else cursor_of(parameters, place.value, place.id),
+        next_cursor=cursor_of(parameters, found.following) if found.following else None,
     )
 
 
