@@ -9,7 +9,8 @@ import pytest
 
 from evaluation.cluster_metrics import cluster_figures
 from evaluation.clusters import read_groups
-from tests.conftest import SAMPLE, SHARED, Command, on_sqlite
+from faces.packs.model_pack import ModelPack
+from tests.conftest import SAMPLE, Command, on_sqlite
 from tests.evaluation.report_page import check_self_contained, parsed
 
 
@@ -74,9 +75,9 @@ def test_what_is_refused(command: Command, tmp_path: Path) -> None:
 
 @on_sqlite
 @pytest.mark.real
-def test_real_faces(command: Command) -> None:
+def test_real_faces(command: Command, real_pack: ModelPack, real_faces: Path) -> None:
     """CelebA's 30 people at a cosine at which DBSCAN makes one person of several."""
-    words = ("--list", SHARED / "faces" / "celeba" / "identify.tsv", "--pack", SHARED / "models" / "research_mbf")
+    words = ("--list", real_faces / "celeba" / "identify.tsv", "--pack", real_pack.folder)
     done = command("evaluation", "clusters", *words, "--at", "0.36", "--beside", "dbscan", "average", "--json")
     assert done.returncode == 0, done.stderr
     own, dbscan, average = json.loads(done.stdout)["rows"]
