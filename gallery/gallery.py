@@ -21,11 +21,11 @@ from gallery.documents.scope import WHOLE_SCHOOL, Scope
 from gallery.documents.scoped_documents import documents_within
 from gallery.documents.student_rules import student_not_found
 from gallery.documents.values import ConsentEnd, Enrolment, EnrolmentMode, StoredStudent, Student, SubjectKind
-from gallery.forgetting import near
 from gallery.index.document_index import DocumentIndex
 from gallery.index.gallery_index import GalleryIndex
 from gallery.index.generations import GenerationStore
 from gallery.index.kinds.flat import checked
+from gallery.person_traces import PersonTraces
 from gallery.settings import GallerySettings
 from gallery.status import GalleryStatus
 from gallery.subject_search import Nearest, SubjectSearch, Telling, check_k
@@ -97,6 +97,7 @@ class Gallery:
         self._search = SubjectSearch(store, self.index, dim)
         self._calibration = StoredCalibration(store, pack)
         self.anchors = StoredAnchors(store, pack)
+        self._traces = PersonTraces(store, self.anchors, pack, self.templates_of, self._same_person)
         self.scope = WHOLE_SCHOOL
         self.covers = 1.0
         self._whole: Gallery | None = None
@@ -177,19 +178,7 @@ class Gallery:
         self.store.claim_pack(self.pack, self.dim)
         written = self.store.enrol(enrolments, mode, self.index.check_followed_pack)
         self.index.catch_up_after(written)
-        self._say_it_is(enrolments)
-
-    def _say_it_is(self, enrolments: Sequence[Enrolment]) -> None:
-        """Erase the negative examples of students that are faces of photos which are enrolled as theirs."""
-        refused = self.anchors.now().negatives
-        if not refused:
-            return
-        known = {student.matricula: subject for subject, student in self.store.subjects(list(refused)).items()}
-        for enrolment in enrolments:
-            subject = known.get(enrolment.student.matricula)
-            if subject is not None and enrolment.photos:
-                vectors = np.stack([photo.template.vector for photo in enrolment.photos])
-                self.anchors.erase_same_faces(subject, vectors)
+        self._traces.say_they_are_theirs(enrolments)
 
     def check_consent(self, student: Student) -> None:
         """Refuse a student whose consent has ended, and one without a consent, stored or given, if the gallery requires
@@ -229,10 +218,7 @@ class Gallery:
 
     def unknown_faces_of(self, matriculas: Sequence[str]) -> list[int]:
         """The ids of the unknown faces that resemble some students; of those who do not exist there are none."""
-        if self.store.unknowns.counts()[2] == 0:  # most often
-            return []
-        found = (self.store.student(self.named(matricula)) for matricula in matriculas)
-        return self._unknown_near([self.templates_of(stored.id) for stored in found if stored is not None])
+        return self._traces.unknown_faces(self._subjects(matriculas))
 
     def forget_person(self, templates: NDArray[np.float32], cause: Cause = NOT_ASKED) -> int:
         """Erase the unknown faces and the negative examples of a person who is not enrolled; how many.
@@ -245,23 +231,19 @@ class Gallery:
             InvalidInput: ``dimension_mismatch``, ``not_finite``.
             StoreError: as :meth:`remove`.
         """
-        person = checked(templates, self.dim)
-        erased = self.store.unknowns.erase(self._unknown_near([person]), cause)
-        erased += self.anchors.erase_of_person(person, self._same_person())
+        erased = self._traces.erase_of_person(checked(templates, self.dim), cause)
         self._follow_removal()
         return erased
 
     def forget_among_unknown(self, matriculas: Sequence[str], cause: Cause = NOT_ASKED) -> int:
         """Erase what is kept of students among unknown people, and as negative examples of others; how many unknown
         faces."""
-        faces = self.unknown_faces_of(matriculas)
-        if self.store.negatives.count():
-            for stored in filter(None, map(self.store.student, matriculas)):
-                self.anchors.erase_of_person(self.templates_of(stored.id), self._same_person())
-        return self.store.unknowns.erase(faces, cause) if faces else 0
+        return self._traces.erase_of_students(self._subjects(matriculas), cause)
 
-    def _unknown_near(self, people: Sequence[NDArray[np.float32]]) -> list[int]:
-        return near(self.store, people, self.pack, self._same_person())
+    def _subjects(self, matriculas: Sequence[str]) -> list[int]:
+        """Subject ids of the students among some matriculas who exist."""
+        found = (self.store.student(self.named(matricula)) for matricula in matriculas)
+        return [stored.id for stored in found if stored is not None]
 
     def _same_person(self) -> float:
         """The score from which what is kept is of a person who is erased."""
@@ -284,15 +266,9 @@ class Gallery:
         keep, other = self.named(keep), self.named(other)
         check_different(keep, other)
         self.index.check_pack()
-        self._say_they_are_one(self.student(keep).id, self.student(other).id)
+        self._traces.say_they_are_one(self.student(keep).id, self.student(other).id)
         self.store.merge(keep, other)
         self._follow_removal()
-
-    def _say_they_are_one(self, keep: int, other: int) -> None:
-        """Erase the negative examples of each of two students that show the other."""
-        if self.store.negatives.count():
-            for one, two in ((keep, other), (other, keep)):
-                self.anchors.erase_of_person(self.templates_of(two), self._same_person(), one)
 
     def end_consent(self, matricula: str, moment: str, why: ConsentEnd, code: str = "") -> None:
         """End a student's consent at a moment (ISO, with an offset): from then on no search finds the student.

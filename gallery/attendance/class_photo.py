@@ -123,21 +123,21 @@ def _live_first(
 ) -> list[FaceAssignment]:
     """The assignment of each face. One that waits takes no person from a face that does not: a picture that is held up
     beside the student is a second picture of the student."""
-    found = [FaceAssignment("unassigned")] * len(near)
-    left, taken = scores.copy(), np.zeros(len(people), dtype=bool)
-    for waiting in (False, True):
-        rows = [row for row, waits_here in enumerate(waits) if waits_here == waiting]
-        for row in [row for row in rows if taken.any()]:
-            nearest = int(scores[row].argmax())
-            if taken[nearest] and scores[row, nearest] >= threshold:
-                found[row] = FaceAssignment("duplicate", (nearest,))
-        rows = [row for row in rows if found[row].outcome == "unassigned"]
-        left[:, taken] = -np.inf
-        made = _assignments([near[row] for row in rows], left[rows], people, threshold, margin)
-        for row, assignment in zip(rows, made, strict=True):
-            found[row] = assignment
-            taken[list(assignment.columns)] |= assignment.outcome == "assigned"
-    return found
+    live = [row for row, waits_here in enumerate(waits) if not waits_here]
+    assigned = _assignments([near[row] for row in live], scores[live], people, threshold, margin)
+    found = dict(zip(live, assigned, strict=True))
+    taken = sorted({column for each in assigned if each.outcome == "assigned" for column in each.columns})
+    others = []
+    for row in (row for row, waits_here in enumerate(waits) if waits_here):
+        nearest = int(scores[row].argmax()) if taken else -1
+        if nearest in taken and scores[row, nearest] >= threshold:
+            found[row] = FaceAssignment("duplicate", (nearest,))
+        else:
+            others.append(row)
+    left = scores[others]
+    left[:, taken] = -np.inf
+    found |= zip(others, _assignments([near[row] for row in others], left, people, threshold, margin), strict=True)
+    return [found[row] for row in range(len(near))]
 
 
 def _assignments(
