@@ -7,6 +7,7 @@ Its interval comes from resampling people, the enrolled and the others. Results:
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -199,13 +200,9 @@ def _stacked(made: Sequence[TemplateResult], dim: int) -> Vectors:
     return np.stack([none if each.template is None else each.template for each in made])
 
 
-def main() -> int:
-    """Measure and print."""
-    parser = common.parser(
-        "python -m benchmarks.person_scores",
-        __doc__ or "",
-        "python -m benchmarks.person_scores --folder lfw --pack NAME",
-    )
+def people_parser(program: str, description: str | None) -> argparse.ArgumentParser:
+    """The words of a benchmark that draws enrolled people from labelled photos."""
+    parser = common.parser(program, description or "", f"{program} --folder lfw --pack NAME")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--folder", type=Path, help="one folder per person, hundreds of people")
     source.add_argument("--list", type=Path, help="or a list as identification takes it, whose roles do not matter")
@@ -214,7 +211,12 @@ def main() -> int:
         "--enrol", type=int, nargs="+", default=[3], help="photos per person; of several numbers each draws one"
     )
     parser.add_argument("--repeats", type=int, default=20, help="how many draws")
-    given = parser.parse_args()
+    return parser
+
+
+def main() -> int:
+    """Measure and print."""
+    given = people_parser("python -m benchmarks.person_scores", __doc__).parse_args()
     experiment = Experiment(load_settings(given), Output(as_json=True))
     photos = read(experiment, read_people(given.folder) if given.folder else read_list(given.list))
     chance = np.random.default_rng(given.seed)

@@ -11,13 +11,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import common
-from benchmarks.person_scores import Vectors, Ways, compare, draw, lines, read
+from benchmarks.person_scores import Vectors, Ways, compare, draw, lines, people_parser, read
 from evaluation.experiment import Experiment
 from evaluation.protocols import read_list, read_people
 from evaluation.templates import OK, TemplateMaker, TemplateResult, settings_key
@@ -75,20 +74,7 @@ def ways_of(enrolled: Vectors, qualities: Sequence[Mapping[str, float] | None]) 
 
 def main() -> int:
     """Measure and print."""
-    parser = common.parser(
-        "python -m benchmarks.quality_weights",
-        __doc__ or "",
-        "python -m benchmarks.quality_weights --folder lfw --pack NAME",
-    )
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--folder", type=Path, help="one folder per person, hundreds of people")
-    source.add_argument("--list", type=Path, help="or a list as identification takes it, whose roles do not matter")
-    parser.add_argument("--people", type=int, default=250, help="how many are enrolled per draw")
-    parser.add_argument(
-        "--enrol", type=int, nargs="+", default=[3], help="photos per person; of several numbers each draws one"
-    )
-    parser.add_argument("--repeats", type=int, default=20, help="how many draws")
-    given = parser.parse_args()
+    given = people_parser("python -m benchmarks.quality_weights", __doc__).parse_args()
     experiment = Experiment(load_settings(given), Output(as_json=True))
     entries = read_people(given.folder) if given.folder else read_list(given.list)
     photos = read(experiment, entries)
