@@ -9,7 +9,7 @@ from gallery.decision import Candidate
 from gallery.documents.erasure_list import Cause
 from gallery.documents.scoped_unknowns import place_of
 from gallery.documents.unknown_people import StoredUnknownFace, UnknownGroup, UnknownPlace, UnknownState
-from gallery.unknowns.apart import join_groups, split_group
+from gallery.unknowns.apart import MOST_NOTE, join_groups, note_of_both, split_group
 from gallery.unknowns.resemblance import students_like
 from presente.errors import InvalidInput, NotFound
 from presente.stages import stage
@@ -17,8 +17,6 @@ from server.requests.unknowns import UnknownChanges, UnknownListParameters, Unkn
 from server.service import Service
 from server.unknown_faces import UnknownFaces
 
-MOST_NOTE = 500
-"""Characters of a note, as requests have it."""
 _CANDIDATES = 3
 """Students whom one person is said to resemble."""
 
@@ -178,21 +176,16 @@ def join(service: Service, number: int, other: int) -> UnknownCard:
     if number == other:
         raise InvalidInput("same_unknown_person", f"Card {number} was named twice.", "Name two cards.", "other")
     gone = group_of(service, other)
-    said: UnknownState = "not_ours" if "not_ours" in (keep.state, gone.state) else "open"
-    notes = [keep.note] if gone.note == keep.note else [keep.note, gone.note]
-    note = " / ".join(filter(None, notes))
-    if len(note) > MOST_NOTE:
+    if note_of_both(keep, gone) is None:
         raise InvalidInput(
             "invalid_field",
-            f"The notes of both cards have {len(note)} characters together.",
-            f"Shorten one: a card has a note of {MOST_NOTE} at most.",
+            f"The notes of both cards have more than {MOST_NOTE} characters together.",
+            "Shorten one.",
             "other",
         )
-    if (said, note) != (keep.state, keep.note):
-        service.gallery.store.unknowns.mark(number, said, note)
-    service.gallery.anchors.look_again()
     if not join_groups(service.gallery.store, number, other):
         raise person_not_found(other)
+    service.gallery.anchors.look_again()
     return unknown_card(service, number)
 
 

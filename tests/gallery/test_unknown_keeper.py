@@ -141,6 +141,14 @@ def test_two_servers_that_begin_a_group_at_once_agree(gallery: Gallery, store_ur
         assert min(card.id for card in cards(gallery) if card.visits == 3) == made[0].group
 
 
+def test_what_was_said_of_a_card_outlives_it(gallery: Gallery) -> None:
+    made = gallery.store.unknowns.add([(seen(ANA, 0), 0), (seen(towards(1, 0.1), 60), 0)])
+    gallery.store.unknowns.mark(made[1].group, "open", "cartero")
+    assert UnknownKeeper(gallery).keep(seen(towards(1, 0.05), 120)) == "added"
+    (card,) = cards(gallery)
+    assert (card.id, card.visits, card.note) == (made[0].group, 3, "cartero")
+
+
 def test_what_others_erase_is_forgotten(gallery: Gallery) -> None:
     keeper = UnknownKeeper(gallery)
     keeper.keep(seen(ANA))
