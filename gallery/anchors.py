@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from gallery.documents.negatives import Negative, StoredNegative
 from gallery.documents.protocol import DocumentStore
 from gallery.documents.unknown_people import UnknownGroup, UnknownPlace
+from gallery.documents.unknown_store import every_face
 from gallery.person_score import scores_with
 from gallery.told_apart import SAME_FACE, Anchors, Outsiders
 
 _READ_AGAIN_S = 1.0
 """How long anchors are used before the store is asked again."""
 _PAGE = 1000
-"""Groups, and faces of a group, that are read at once."""
+"""Groups that are read at once."""
 
 
 class StoredAnchors:
@@ -72,7 +73,7 @@ class StoredAnchors:
     def _read_outsiders(self, groups: Iterable[int]) -> Outsiders | None:
         people, vectors = [], []
         for group in groups:
-            for stored in self._store.unknowns.faces(group, 0, _PAGE):
+            for stored in every_face(self._store.unknowns, group):
                 if stored.face.pack == self._pack:
                     people.append(group)
                     vectors.append(stored.face.vector)

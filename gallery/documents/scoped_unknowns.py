@@ -13,9 +13,7 @@ from gallery.documents.unknown_people import (
     UnknownState,
 )
 from gallery.documents.unknown_rules import Sightings, added_up
-from gallery.documents.unknown_store import UnknownStore
-
-_AT_ONCE = 100
+from gallery.documents.unknown_store import UnknownStore, every_face
 
 
 class ScopedUnknowns:
@@ -63,9 +61,9 @@ class ScopedUnknowns:
         return found
 
     def _faces(self, group: int, after: int) -> Iterator[StoredUnknownFace]:
-        while page := self._unknowns.faces(group, after, _AT_ONCE):
-            yield from (stored for stored in page if stored.face.clase and self._scope.holds(stored.face.clase))
-            after = page[-1].id
+        for stored in every_face(self._unknowns, group, after):
+            if stored.face.clase and self._scope.holds(stored.face.clase):
+                yield stored
 
     def _own(self, clases: Collection[str] | None) -> Collection[str] | None:
         """The classes that are asked for, as far as the scope has them."""

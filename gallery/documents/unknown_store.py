@@ -16,6 +16,8 @@ from gallery.documents.unknown_people import (
     UnknownState,
 )
 
+_PAGE = 200
+
 
 class UnknownStore(Protocol):
     """Faces of people who are not enrolled, in groups. A group exists while it has a face."""
@@ -84,3 +86,10 @@ class UnknownStore(Protocol):
 
     def counts(self) -> tuple[int, int, int]:
         """How many groups are open, how many are not ours, and how many faces there are."""
+
+
+def every_face(unknowns: UnknownStore, group: int, after: int = 0) -> Iterator[StoredUnknownFace]:
+    """The faces of a group with an id above ``after``, in order of id, without pictures, read page by page."""
+    while page := unknowns.faces(group, after, _PAGE):
+        yield from page
+        after = page[-1].id

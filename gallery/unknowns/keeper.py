@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.documents.unknown_people import UnknownFace
+from gallery.documents.unknown_store import every_face
 from gallery.gallery import Gallery
 from gallery.threshold.raised_threshold import threshold_among
 from gallery.unknowns.apart import apart_pairs, join_groups, pair_of
@@ -23,8 +24,6 @@ or is a further look of the last."""
 MOST_GROUPS = 20_000
 """Groups that there are at most: whoever sends photos of strangers without end fills neither memory nor disk. With
 templates of 512 dimensions they take 370 MB at most."""
-_JOINED_MOST = 1000
-"""Faces of a group that are read: groups that were joined may have more than are kept of one."""
 _SUGGESTED = 0.85
 """Groups whose likeness reaches this part of the threshold may be one person: a person decides."""
 
@@ -95,8 +94,7 @@ class UnknownKeeper:
         """Note a face as a further look of a visit of a group, or where the group has faces enough; whether it was.
 
         Only faces of the same class are looked at: whoever may see one of them may see what replaces its picture."""
-        faces = self._store.unknowns.faces(group, 0, _JOINED_MOST)
-        there = [each for each in faces if each.face.clase == face.clase]
+        there = [each for each in every_face(self._store.unknowns, group) if each.face.clase == face.clase]
         of_visit = [each for each in there if _same_visit(each.face, face)]
         if of_visit:
             noted = of_visit[-1]

@@ -9,6 +9,7 @@ from gallery.decision import Candidate
 from gallery.documents.erasure_list import Cause
 from gallery.documents.scoped_unknowns import place_of
 from gallery.documents.unknown_people import StoredUnknownFace, UnknownGroup, UnknownPlace, UnknownState
+from gallery.documents.unknown_store import every_face
 from gallery.unknowns.apart import MOST_NOTE, join_groups, note_of_both, split_group
 from gallery.unknowns.resemblance import students_like
 from presente.errors import InvalidInput, NotFound
@@ -145,10 +146,7 @@ def faces_of(service: Service, number: int, wanted: Sequence[int] | None) -> lis
     group_of(service, number)
     unknowns = service.gallery.store.unknowns
     if wanted is None:
-        found: list[StoredUnknownFace] = []
-        while page := unknowns.faces(number, found[-1].id if found else 0, 100):
-            found += page
-        return found
+        return list(every_face(unknowns, number))
     found = [face for each in sorted(set(wanted)) for face in unknowns.faces(number, each - 1, 1) if face.id == each]
     if missing := set(wanted) - {face.id for face in found}:
         raise face_not_found(number, min(missing))
