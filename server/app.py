@@ -12,7 +12,6 @@ from typing import Any
 
 from flask import Flask, Request, Response, current_app, g, request
 from werkzeug.exceptions import MethodNotAllowed
-from werkzeug.routing import IntegerConverter, Map
 
 from presente import logs
 from presente.access_roles import AccessRole
@@ -34,6 +33,7 @@ from server.events.hub import EventHub
 from server.films.folder import FilmFolder
 from server.legacy import files
 from server.legacy import routes as legacy
+from server.path_numbers import PathNumber
 from server.requests.films import RECEIVED
 from server.routes import access as access_routes
 from server.routes import (
@@ -76,15 +76,6 @@ _ENVELOPE_BYTES = 64 * 1024
 """Bytes of a form beside the film that it has."""
 _REFUSED = frozenset({400, 401, 403, 408, 411, 413, 429})
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-
-
-class _Number(IntegerConverter):
-    """The number of an entry in a path: one that a store can hold. Another number is 404."""
-
-    regex = "[0-9]{1,19}"
-
-    def __init__(self, map: Map) -> None:
-        super().__init__(map, max=2**63 - 1)
 
 
 class _Request(Request):
@@ -134,7 +125,7 @@ def create_app(
     delays = request_counts.login_delays()
     app.extensions["presente.login_desk"] = LoginDesk(register, authenticator.sessions, delays)
     observability.install(app, telemetry)
-    app.url_map.converters["int"] = _Number
+    app.url_map.converters["int"] = PathNumber
     app.url_map.merge_slashes = False  # else the answer to // is the address again
     people = (students, imports, student_photos, student_removal, negatives, unknowns)
     meetings = (attendance, sessions, session_events, classes, participations, statistics)

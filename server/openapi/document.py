@@ -23,6 +23,7 @@ from server.error_codes import KEYED
 from server.legacy.responses import LegacyProblem
 from server.openapi.body_media import JsonSchema, request_body
 from server.openapi.route_errors import codes_of, statuses
+from server.path_numbers import LARGEST
 from server.responses.problem import Problem
 from server.typed_routes import RouteTypes, kinds_of, types_of
 
@@ -153,7 +154,7 @@ def _described(rest: str, roles: list[str], opened: bool) -> str:
 
 def _in_path(rule: Rule) -> Iterable[JsonSchema]:
     for part in _IN_PATH.finditer(rule.rule):
-        number = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
+        number = {"type": "integer", "minimum": 0, "maximum": LARGEST}
         schema = number if part["kind"] == "int" else {"type": "string", "minLength": 1, "pattern": "^[^/]+$"}
         yield {"name": part["name"], "in": "path", "required": True, "schema": schema}
 

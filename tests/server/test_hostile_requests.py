@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import logging
+import re
 import tempfile
 import tracemalloc
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import werkzeug.exceptions
 from flask.testing import FlaskClient
 
 from faces.image.decode import ImageLimits
@@ -101,10 +103,22 @@ def test_json_nested_almost_too_deep(client: FlaskClient, shape: str) -> None:
 
 @on_sqlite
 def test_numbers_in_paths_that_no_store_can_hold(client: FlaskClient) -> None:
-    for number in (2**63, 10**30, "9" * 4000, "٣", "-1", "1.0"):
+    for number in (10**18, 2**63, 10**30, "9" * 4000, "٣", "-1", "1.0"):
         problem(client.patch(f"/v1/attendance/{number}", json={"status": "present"}), 404, "not_found")
         problem(client.delete(f"/v1/participations/{number}"), 404, "not_found")
-    problem(client.patch(f"/v1/attendance/{2**63 - 1}", json={"status": "present"}), 404, "entry_not_found")
+    problem(client.patch(f"/v1/attendance/{10**18 - 1}", json={"status": "present"}), 404, "entry_not_found")
+
+
+def test_a_number_beyond_all_is_not_found_by_whatever_method() -> None:
+    app = create_app(ServiceHandle(), 1)
+    asked = app.url_map.bind("x")
+    numbered = [rule for rule in app.url_map.iter_rules() if "<int:" in rule.rule]
+    assert len(numbered) > 20
+    for rule in numbered:
+        path = re.sub(r"<int:\w+>", str(10**18), rule.rule)
+        for method in rule.methods or ():
+            with pytest.raises(werkzeug.exceptions.NotFound):
+                asked.match(re.sub(r"<\w+>", "x", path), method)
 
 
 def test_texts_in_a_query_are_short_and_of_characters(client: FlaskClient) -> None:
