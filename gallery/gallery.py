@@ -97,7 +97,7 @@ class Gallery:
         self._search = SubjectSearch(store, self.index, dim)
         self._calibration = StoredCalibration(store, pack)
         self.anchors = StoredAnchors(store, pack)
-        self._traces = PersonTraces(store, self.anchors, pack, self.templates_of, self._same_person)
+        self._traces = PersonTraces(store, self.anchors, pack, self._subject_of, self.templates_of, self._same_person)
         self.scope = WHOLE_SCHOOL
         self.covers = 1.0
         self._whole: Gallery | None = None
@@ -218,7 +218,7 @@ class Gallery:
 
     def unknown_faces_of(self, matriculas: Sequence[str]) -> list[int]:
         """The ids of the unknown faces that resemble some students; of those who do not exist there are none."""
-        return self._traces.unknown_faces(self._subjects(matriculas))
+        return self._traces.unknown_faces(matriculas)
 
     def forget_person(self, templates: NDArray[np.float32], cause: Cause = NOT_ASKED) -> int:
         """Erase the unknown faces and the negative examples of a person who is not enrolled; how many.
@@ -238,12 +238,11 @@ class Gallery:
     def forget_among_unknown(self, matriculas: Sequence[str], cause: Cause = NOT_ASKED) -> int:
         """Erase what is kept of students among unknown people, and as negative examples of others; how many unknown
         faces."""
-        return self._traces.erase_of_students(self._subjects(matriculas), cause)
+        return self._traces.erase_of_students(matriculas, cause)
 
-    def _subjects(self, matriculas: Sequence[str]) -> list[int]:
-        """Subject ids of the students among some matriculas who exist."""
-        found = (self.store.student(self.named(matricula)) for matricula in matriculas)
-        return [stored.id for stored in found if stored is not None]
+    def _subject_of(self, matricula: str) -> int | None:
+        stored = self.store.student(self.named(matricula))
+        return None if stored is None else stored.id
 
     def _same_person(self) -> float:
         """The score from which what is kept is of a person who is erased."""

@@ -22,6 +22,7 @@ class PersonTraces:
         store: DocumentStore,
         anchors: StoredAnchors,
         pack: str,
+        subject_of: Callable[[str], int | None],
         templates_of: Callable[[int], NDArray[np.float32]],
         threshold: Callable[[], float],
     ) -> None:
@@ -31,27 +32,29 @@ class PersonTraces:
             store: the documents, of the whole school.
             anchors: the negative examples.
             pack: tag of the pack.
+            subject_of: the subject id of the student with a matricula; None where there is none.
             templates_of: a subject's templates, float32 (t, d) unit rows.
             threshold: the score from which a trace is of a person.
         """
         self._store = store
         self._anchors = anchors
         self._pack = pack
+        self._subject_of = subject_of
         self._templates_of = templates_of
         self._threshold = threshold
 
-    def unknown_faces(self, subjects: Sequence[int]) -> list[int]:
-        """The ids of the unknown faces that resemble some students."""
+    def unknown_faces(self, matriculas: Sequence[str]) -> list[int]:
+        """The ids of the unknown faces that resemble some students; of those who do not exist there are none."""
         if self._store.unknowns.counts()[2] == 0:  # most often
             return []
-        return self._near([self._templates_of(subject) for subject in subjects])
+        return self._near(self._templates(matriculas))
 
-    def erase_of_students(self, subjects: Sequence[int], cause: Cause) -> int:
+    def erase_of_students(self, matriculas: Sequence[str], cause: Cause) -> int:
         """Erase the unknown faces and the negative examples that show some students; how many unknown faces."""
-        faces = self.unknown_faces(subjects)
+        faces = self.unknown_faces(matriculas)
         if self._store.negatives.count():
-            for subject in subjects:
-                self._anchors.erase_of_person(self._templates_of(subject), self._threshold())
+            for templates in self._templates(matriculas):
+                self._anchors.erase_of_person(templates, self._threshold())
         return self._store.unknowns.erase(faces, cause) if faces else 0
 
     def erase_of_person(self, templates: NDArray[np.float32], cause: Cause) -> int:
@@ -77,6 +80,11 @@ class PersonTraces:
             if subject is not None and enrolment.photos:
                 vectors = np.stack([photo.template.vector for photo in enrolment.photos])
                 self._anchors.erase_same_faces(subject, vectors)
+
+    def _templates(self, matriculas: Sequence[str]) -> list[NDArray[np.float32]]:
+        """The templates of each student among some matriculas who exists."""
+        subjects = map(self._subject_of, matriculas)
+        return [self._templates_of(subject) for subject in subjects if subject is not None]
 
     def _near(self, people: Sequence[NDArray[np.float32]]) -> list[int]:
         return near(self._store, people, self._pack, self._threshold())
